@@ -1,0 +1,105 @@
+# The daily commands. `make` alone lists them.
+SHELL := bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+# Any Python from 3.11 on: make PYTHON=python3.12 test
+PYTHON ?= python3
+# How many processes run the tests.
+WORKERS ?= 2
+# More words for pytest: make test PYTEST_ARGS="-k outbox"
+PYTEST_ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+# What exists of the trees that are checked.
+CODE := $(wildcard src tests scripts)
+
+.PHONY: help demo test lint fix mutants bench soak docs lock clean
+
+# List the commands.
+help:
+	@awk '/^# /{text=substr($$0,3)} /^[a-z-]+:/{sub(":.*","");printf "make %-9s %s\n",$$0,text}' Makefile
+
+# Show what quotey does, offline, from nothing but Python.
+demo: .venv/.demo
+	@$(BIN)/python scripts/demo.py
+
+# Run every check that must be green: lint, types, walls, docs, tests, coverage of the core.
+test: lint
+	@echo "Running the tests on $(WORKERS) processes ..."
+	@rm -f .coverage .coverage.* .pytest.log
+	@set -o pipefail; $(BIN)/pytest -q -n $(WORKERS) --cov --cov-report= $(PYTEST_ARGS) | tee .pytest.log
+	@$(BIN)/coverage report --fail-under=100 \
+		--include='src/quotey/contract/*,src/quotey/decide/*' > .coverage-core \
+		|| { cat .coverage-core; echo "contract/ and decide/ need 100 % branch coverage."; exit 1; }
+	@echo "contract/ and decide/: 100 % branch coverage."
+	@tail -n 1 .pytest.log
+
+# Check style, types, walls and generated pages; change nothing.
+lint: .venv/.dev
+	@echo "Checking style, types and walls ..."
+	@$(BIN)/ruff check -q $(CODE)
+	@$(BIN)/ruff format -q --check $(CODE) || { echo "Not formatted. Next: make fix"; exit 1; }
+	@$(BIN)/mypy --no-error-summary $(CODE)
+	@$(BIN)/lint-imports --no-logo > .import-walls || { cat .import-walls; exit 1; }
+	@if [ -f scripts/generate_docs.py ]; then $(BIN)/python scripts/generate_docs.py --check; fi
+
+# Format the code and repair what ruff can repair.
+fix: .venv/.dev
+	@$(BIN)/ruff format -q $(CODE)
+	@$(BIN)/ruff check --fix $(CODE); $(BIN)/ruff format -q $(CODE)
+
+# Break the core on purpose, one place at a time, and see that a test notices.
+mutants: .venv/.dev
+	@$(BIN)/python scripts/mutants.py
+
+# Measure the speed.
+bench: .venv/.dev
+	@$(BIN)/python scripts/bench.py
+
+# Run the long tests and many more random examples.
+soak: .venv/.dev
+	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest -q -n $(WORKERS) -m "soak or not soak" $(PYTEST_ARGS)
+
+# Write the pages that are generated from the code.
+docs: .venv/.dev
+	@$(BIN)/python scripts/generate_docs.py
+
+# Pin the newest allowed dependencies, with hashes.
+lock:
+	@echo "Resolving the dependencies ..."
+	@$(PYTHON) -m venv --clear .venv-lock
+	@.venv-lock/bin/python -m pip --disable-pip-version-check -q install pip-tools
+	@for part in requirements requirements-dev; do \
+		CUSTOM_COMPILE_COMMAND="make lock" .venv-lock/bin/pip-compile -q --upgrade \
+			--generate-hashes --strip-extras --allow-unsafe --no-emit-index-url \
+			--no-emit-trusted-host --no-emit-find-links -o $$part.lock $$part.in || exit 1; \
+	done
+	@rm -rf .venv-lock
+
+# Remove everything that these commands made.
+clean:
+	@rm -rf .venv .venv-lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis \
+		.coverage .coverage.* .coverage-core .pytest.log .import-walls build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment with what the package needs, and the package.
+.venv/.demo: requirements.lock pyproject.toml
+	@$(call venv,requirements.lock)
+	@touch $@
+
+# The same with the tools for development. It serves the demo too.
+.venv/.dev: requirements-dev.lock pyproject.toml
+	@$(call venv,requirements-dev.lock)
+	@touch .venv/.demo $@
+
+define venv
+echo "Installing into .venv from $(1) ..." \
+&& { $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	|| { echo "Python 3.11 or newer is needed. Next: make PYTHON=python3.11 ..."; exit 1; }; } \
+&& $(PYTHON) -m venv --clear .venv \
+&& $(PIP) install --require-hashes --no-deps -r $(1) \
+&& $(PIP) install --no-deps --no-build-isolation --no-index -e .
+endef

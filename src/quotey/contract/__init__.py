@@ -1,0 +1,1 @@
+"""The nouns: DTOs, field dictionary, mapping, adapter protocol, journal, errors. Pure."""
