@@ -43,7 +43,7 @@ lint: .venv/.dev
 	@$(BIN)/ruff check -q $(CODE)
 	@$(BIN)/ruff format -q --check $(CODE) || { echo "Not formatted. Next: make fix"; exit 1; }
 	@$(BIN)/mypy --no-error-summary $(CODE)
-	@$(BIN)/lint-imports --no-logo > .import-walls || { cat .import-walls; exit 1; }
+	@$(BIN)/lint-imports --no-logo --no-cache > .import-walls || { cat .import-walls; exit 1; }
 	@if [ -f scripts/generate_docs.py ]; then $(BIN)/python scripts/generate_docs.py --check; fi
 
 # Format the code and repair what ruff can repair.

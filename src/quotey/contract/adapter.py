@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -23,7 +23,9 @@ from quotey.contract.dto import (
     RemoteWrite,
     Value,
 )
+from quotey.contract.errors import Diagnostic
 from quotey.contract.fields import Entity
+from quotey.contract.journal import OpKind
 
 
 class Tier(IntEnum):
@@ -52,6 +54,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     correlation_id: str
     timeout: float = 15.0
+
+
+INVALID_CURSOR = "invalid_cursor"
+"""The code of the diagnostic that says that a cursor has expired or was never given."""
 
 
 class CrmAdapter(Protocol):
@@ -117,7 +123,11 @@ class CrmAdapter(Protocol):
     def sync_incremental(
         self, entity: Entity, cursor: str, *, limit: int, call: Call
     ) -> CrmSyncResultDto:
-        """Read the page after `cursor` ("" = from the beginning)."""
+        """Read the page after `cursor` ("" = from the beginning).
+
+        A cursor that the source does not know any more is refused (PERMANENT) with a diagnostic of
+        code `INVALID_CURSOR`; everything is then read again from the beginning.
+        """
 
     def read_records(
         self, entity: Entity, crm_refs: tuple[str, ...], *, call: Call
@@ -129,3 +139,31 @@ class CrmAdapter(Protocol):
 
     def close(self) -> None:
         """Give back files and sockets; may be called twice."""
+
+
+@runtime_checkable
+class Examining(Protocol):
+    """An adapter that can say whether its CRM is set up for the mapping; not every one can."""
+
+    def examine(self, *, call: Call) -> tuple[Diagnostic, ...]:
+        """Compare the mapping with what the CRM defines; empty when all is well."""
+
+
+@runtime_checkable
+class Creating(Protocol):
+    """An adapter that can make what Quotey needs in the CRM for itself; not every one can."""
+
+    def create_missing(self, *, call: Call) -> tuple[str, ...]:
+        """Make what is not there, and give its names. May be called twice."""
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """An adapter that counts its requests; one operation of the protocol may take several."""
+
+    @property
+    def calls_sent(self) -> int:
+        """How many requests have been sent since it was opened."""
+
+    def calls_of(self, kind: OpKind) -> int:
+        """How many requests carrying out one operation takes when all goes well."""

@@ -165,7 +165,8 @@ class RemoteWrite(msgspec.Struct, frozen=True, kw_only=True):
     """What the CRM says it holds after a write that was applied.
 
     `crm_ref` is the id that *answered* (compare it with the one asked for, G15); `values` are the
-    written fields as read back, in canonical text, as the CRM normalised them.
+    written fields as read back, in canonical text, as the CRM normalised them. `trace` holds ids by
+    which the request is found again in logs of others; empty where nothing was sent.
     """
 
     crm_ref: str
@@ -173,6 +174,7 @@ class RemoteWrite(msgspec.Struct, frozen=True, kw_only=True):
     source_version: str
     values: Canonical = msgspec.field(default_factory=dict)
     created: bool = False
+    trace: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True):

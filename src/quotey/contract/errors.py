@@ -120,6 +120,13 @@ class RefusedError(QuoteyError):
     exit_code = ExitCode.NEEDS_PERSON
 
 
+class NotConnectedError(QuoteyError):
+    """No account is connected yet, so the CRM cannot be asked. Nothing was changed."""
+
+    code = "not_connected"
+    exit_code = ExitCode.REAUTH
+
+
 class MappingError(QuoteyError):
     """A mapping file or a record does not keep the contract (seed 3.3). Category `mapping`."""
 
@@ -165,7 +172,8 @@ class RemoteFailure(QuoteyError):  # noqa: N818 - the word of the domain; it is 
     """A CRM call did not succeed.
 
     `error_class` decides the retry; `outcome` says what is known of the effect (reads are always
-    `not_applied`); `retry_after` is what the provider asked for, if it did.
+    `not_applied`); `retry_after` is what the provider asked for, if it did. `loser` is what a write
+    that was applied has replaced unseen (a marker as JSON, or what stood there), "" if nothing.
     """
 
     code = "remote"
@@ -178,8 +186,10 @@ class RemoteFailure(QuoteyError):  # noqa: N818 - the word of the domain; it is 
         outcome: Outcome = Outcome.NOT_APPLIED,
         retry_after: timedelta | None = None,
         diagnostics: tuple[Diagnostic, ...] = (),
+        loser: str = "",
     ) -> None:
         super().__init__(message, diagnostics=diagnostics)
+        self.loser = loser
         self.error_class = error_class
         self.outcome = outcome
         self.retry_after = retry_after

@@ -1,4 +1,4 @@
-"""What the boundary remembers about its own work: operations, runs, items, locks, audit, quotes.
+"""What the boundary remembers about its own work: mirror, locks, runs, outbox, quarantine, audit.
 
 Rows as values, with the meaning of every column; how they are stored is the store's affair.
 Times are aware datetimes in UTC.
@@ -7,14 +7,13 @@ Times are aware datetimes in UTC.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
 
 from quotey.contract.dto import Canonical
 from quotey.contract.errors import Diagnostic, ErrorClass
-from quotey.contract.fields import Entity, Policy
+from quotey.contract.fields import Entity
 
 
 class RecordState(StrEnum):
@@ -200,80 +199,31 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime | None = None
 
 
-class ConflictType(StrEnum):
-    """The closed list of conflict types: the seed's three, then those of design section 9."""
+class LateLook(msgspec.Struct, frozen=True, kw_only=True):
+    """A look at a quote's slot that is due because a request to it was never answered.
 
-    STALE_OUTBOUND_WRITE = "stale_outbound_write"
-    LOCKED_FIELD_OVERWRITE = "locked_field_overwrite"
-    SCHEMA_MAPPING_MISMATCH = "schema_mapping_mismatch"
-    UNDECIDED_MERGE = "undecided_merge"
-    IDENTITY_MISMATCH = "identity_mismatch"
-    MISSING_PARENT = "missing_parent"
-    REMOTE_GONE = "remote_gone"
-    PARTIAL_SUCCESS = "partial_success"
-    UNKNOWN_OUTCOME = "unknown_outcome"
-    ATTEMPTS_EXHAUSTED = "attempts_exhausted"
-    MASS_CHANGE = "mass_change"
-
-
-class ItemState(StrEnum):
-    """Whether a reconciliation still waits for a person."""
-
-    OPEN = "open"
-    DEFERRED = "deferred"
-    RESOLVED = "resolved"
-
-
-class ConflictKey(msgspec.Struct, frozen=True, kw_only=True):
-    """The deterministic key of one occurrence (seed 5.2); an occurrence counts once."""
-
-    entity_id: str
-    field_name: str
-    local_version: str
-    remote_version_or_timestamp: str
-
-    def __str__(self) -> str:
-        return "|".join(getattr(self, name) for name in self.__struct_fields__)
-
-
-class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
-    """A thing that only a person can settle: the nine fields of seed 7.1, and how it stands.
-
-    Unique on (connection, entity_type, entity_id, field_name, conflict_type) while open or
-    deferred. `detail` names the cause, and is what lists group by. `rev` is the compare-and-set of
-    decisions. `operation_id` is set when the item speaks of an outbox operation.
+    `slot` is the lane, or "<lane>/<quote>" where every quote has a record of its own.
+    `operation_id` is what was delivered there last. `tries` counts looks that did not find it.
+    Source: reliability 1.0, G5.
     """
 
-    id: str
+    seq: int
     connection: str
-    entity_type: Entity
-    entity_id: str
-    field_name: str
-    conflict_type: ConflictType
-    local_value: str | None
-    remote_value: str | None
-    field_policy_mode: Policy | None
-    first_seen_ts: datetime
-    last_attempt_ts: datetime
-    correlation_id: str
-    key: ConflictKey
-    base_value: str | None = None
-    detail: str = ""
-    state: ItemState = ItemState.OPEN
-    occurrences: int = 1
-    operation_id: str | None = None
-    deferred_until: datetime | None = None
-    resolution: str = ""
-    resolved_at: datetime | None = None
-    resolved_by: str = ""
-    rev: int = 1
+    slot: str
+    lane: str
+    operation_id: str
+    due_at: datetime
+    tries: int
+    lease_token: int
+    lease_until: datetime
 
 
 class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
     """An inbound record that breaks the contract, kept whole until mapping or record is mended.
 
     `payload` is None when the source itself could not give the record (`unread`); it is then asked
-    for again at the next run.
+    for again at the next run. `parent_ref` is the `crm_ref` of the parent that the record waits
+    for, "" when it waits for none.
     """
 
     connection: str
@@ -286,6 +236,7 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[Diagnostic, ...]
     first_seen: datetime
     correlation_id: str
+    parent_ref: str = ""
 
 
 class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -306,65 +257,6 @@ class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
     mode: str = "stub"
     body: dict[str, object] = msgspec.field(default_factory=dict)
     seq: int = 0
-
-
-class QuoteStatus(StrEnum):
-    """The quote lifecycle; the moves are a table in `quotey.decide.lifecycle`."""
-
-    DRAFT = "draft"
-    PRICED = "priced"
-    PENDING_APPROVAL = "pending_approval"
-    APPROVED = "approved"
-    SENT = "sent"
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-    CANCELLED = "cancelled"
-    SUPERSEDED = "superseded"
-
-
-class QuoteLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One line; `total` is what it adds to the quote."""
-
-    name: str
-    total: Decimal
-    quantity: Decimal = Decimal(1)
-
-
-class QuoteVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """One immutable version of a quote; versions only grow.
-
-    `total` is in `currency`, never finer than its minor unit; `lines` sum to it when present.
-    `price_trace` is opaque and never leaves this machine (seed 4.2). Attachment: a name inside the
-    attachment root, with digest and size fixed when it was attached.
-    """
-
-    quote_id: str
-    version: int
-    status: QuoteStatus
-    total: Decimal
-    currency: str
-    created_at: datetime
-    actor: str
-    valid_until: str | None = None
-    lines: tuple[QuoteLine, ...] = ()
-    approver: str = ""
-    note: str = ""
-    price_trace: str = ""
-    attachment_ref: str | None = None
-    attachment_sha256: str = ""
-    attachment_bytes: int = 0
-
-
-class Quote(msgspec.Struct, frozen=True, kw_only=True):
-    """A quote and its newest version. At most one quote of a deal is published."""
-
-    id: str
-    deal_id: str
-    connection: str
-    published: bool
-    created_at: datetime
-    current: QuoteVersion
 
 
 class ConnectionState(StrEnum):

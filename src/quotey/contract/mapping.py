@@ -39,10 +39,15 @@ class DomainOf(msgspec.Struct, frozen=True, tag="domain"):
 
 
 class DateIn(msgspec.Struct, frozen=True, tag="date"):
-    """A date in a `strptime` format; `timezone` turns a moment into a calendar day."""
+    """A date in a `strptime` format; `timezone` turns a moment into a calendar day.
+
+    `format` may also be "iso" (date or moment) or "epoch_ms". `out` is the `strftime` format that
+    is written; "" = as it is read.
+    """
 
     format: str = "%Y-%m-%d"
     timezone: str = "UTC"
+    out: str = ""
 
 
 class MoneyIn(msgspec.Struct, frozen=True, tag="money"):

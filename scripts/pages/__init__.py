@@ -1,0 +1,1 @@
+"""Pages of the docs: those that are generated, and the playing of those that are written."""

@@ -1,0 +1,210 @@
+"""`HubSpotAdapter`: the operations of `CrmAdapter`, each handed to who knows how.
+
+It keeps no state, takes no decision and repeats nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import cast
+
+from quotey.adapters.composio.call import Caller
+from quotey.adapters.composio.cursor import EPOCH
+from quotey.adapters.composio.docs import Doc, as_text
+from quotey.adapters.composio.hubspot.lookups import Lookups
+from quotey.adapters.composio.hubspot.ops import Ops
+from quotey.adapters.composio.hubspot.pages import Pages
+from quotey.adapters.composio.hubspot.portal import Portal
+from quotey.adapters.composio.hubspot.quotes import Quotes
+from quotey.adapters.composio.hubspot.setup import create_missing, examine
+from quotey.adapters.composio.hubspot.shape import (
+    Shape,
+    losers_of,
+    tombstone,
+    updated_at,
+)
+from quotey.adapters.composio.hubspot.writes import Writes
+from quotey.adapters.composio.settings import HubSpotSettings
+from quotey.adapters.composio.written import mapped
+from quotey.contract.adapter import Call, Capabilities, Tier
+from quotey.contract.dto import (
+    Attachment,
+    CrmAccountDto,
+    CrmContactDto,
+    CrmDealDto,
+    CrmQuoteWriteDto,
+    CrmSyncResultDto,
+    MarkerReading,
+    QuoteMarker,
+    RemoteRecord,
+    RemoteWrite,
+    Value,
+)
+from quotey.contract.errors import Diagnostic, ErrorClass, Outcome, RemoteFailure
+from quotey.contract.fields import Entity
+from quotey.contract.journal import OpKind
+from quotey.contract.mapper import Mapper
+from quotey.contract.mapping import Mapping as CrmMapping
+
+CALLS = {
+    OpKind.WRITE_QUOTE: 5,
+    OpKind.CREATE_DEAL: 6,
+    OpKind.UPDATE_DEAL: 6,
+    OpKind.UPDATE_ACCOUNT: 4,
+}
+"""Requests that one operation takes when all goes well, looking before and after included."""
+
+
+class HubSpotAdapter:
+    """A `CrmAdapter` on one portal. `on_close` gives the connections back."""
+
+    provider = "hubspot"
+    is_stub = False
+
+    def __init__(
+        self,
+        caller: Caller,
+        settings: HubSpotSettings,
+        mapping: CrmMapping,
+        connection: str,
+        *,
+        on_close: Callable[[], None],
+    ) -> None:
+        self._portal = Portal(caller, Ops(settings), mapping)
+        self._settings = settings
+        self._caller = caller
+        self._mapper = Mapper(mapping, connection)
+        self._pages = Pages(self._portal, settings, self.provider)
+        by_tools = settings.transport == "tools"
+        self._writes = Writes(self._portal, self._mapper, by_tools=by_tools)
+        self._quotes = Quotes(self._portal)
+        self._lookups = Lookups(self._portal, self._mapper)
+        self._on_close = on_close
+        accounts = mapping.entities[Entity.ACCOUNT]
+        self.capabilities = Capabilities(
+            tier=Tier.UNIQUE_KEY,
+            updates_accounts=any(field.flows_out for field in accounts.fields),
+            reports_deletes=True,
+            page_size=settings.page_size,
+            lag_seconds=settings.safety_seconds + settings.overlap_seconds,
+        )
+
+    # --- reads ------------------------------------------------------------------------------------
+
+    def lookup_account(self, name_or_domain: str, *, call: Call) -> tuple[CrmAccountDto, ...]:
+        """Find companies by name or domain, best first."""
+        return self._lookups.accounts(name_or_domain, call)
+
+    def search_contacts(self, query: str, *, call: Call) -> tuple[CrmContactDto, ...]:
+        """Find contacts by name, e-mail or phone."""
+        return self._lookups.contacts(query, call)
+
+    def get_deal(self, deal_id: str, *, call: Call) -> CrmDealDto | None:
+        """Read one deal; a merged one is answered by its survivor, under the survivor's id."""
+        shape = self._portal.shape(Entity.DEAL)
+        doc = self._portal.read_one(shape, deal_id, call)
+        if doc is None:
+            return None
+        records, failures = self._portal.records(shape, [doc], call)
+        if failures or not records:
+            raise RemoteFailure(
+                f"Deal {deal_id} could not be read whole.", error_class=ErrorClass.TRANSIENT
+            )
+        read = mapped(self._mapper, Entity.DEAL, records[0], Outcome.NOT_APPLIED)
+        return cast("CrmDealDto", read.dto)
+
+    def get_quote_marker(self, deal_id: str, quote_id: str, *, call: Call) -> MarkerReading:  # noqa: ARG002 - a deal has one slot
+        """Read the marker in the deal's slot, by the deal's id."""
+        return self._quotes.reading(deal_id, call)
+
+    def sync_incremental(
+        self, entity: Entity, cursor: str, *, limit: int, call: Call
+    ) -> CrmSyncResultDto:
+        """Read the page after `cursor`, of at most `limit` and `page_size` records."""
+        size = max(1, min(limit, self.capabilities.page_size))
+        return self._pages.page(entity, cursor, size, call)
+
+    def read_records(
+        self, entity: Entity, crm_refs: tuple[str, ...], *, call: Call
+    ) -> CrmSyncResultDto:
+        """Read these records as they are now, and tell of those that were merged away."""
+        shape = self._portal.shape(entity)
+        found = self._portal.read_many(shape, crm_refs, call)
+        records, failures = self._portal.records(shape, list(found.docs.values()), call)
+        records += _merged(list(found.docs.values()), crm_refs, shape)
+        return CrmSyncResultDto(
+            entity=entity,
+            source_provider=self.provider,
+            source_ts=found.server_ts or EPOCH,
+            records=tuple(records),
+            failures=(*found.failures.values(), *failures),
+            next_cursor="",
+            has_more=False,
+        )
+
+    # --- writes -----------------------------------------------------------------------------------
+
+    def create_deal(
+        self, account_id: str, deal_data: Mapping[str, Value], *, key: str, call: Call
+    ) -> RemoteWrite:
+        """Create a deal under its key, or find the one that the key already made."""
+        return self._writes.create_deal(account_id, deal_data, key, call)
+
+    def update_deal(
+        self, deal_id: str, updates: Mapping[str, Value], *, key: str, call: Call
+    ) -> RemoteWrite:
+        """Write these fields of a deal, once for a key."""
+        return self._writes.update(Entity.DEAL, deal_id, updates, key, call)
+
+    def update_account(
+        self, account_id: str, updates: Mapping[str, Value], *, key: str, call: Call
+    ) -> RemoteWrite:
+        """Write these fields of a company, once for a key."""
+        return self._writes.update(Entity.ACCOUNT, account_id, updates, key, call)
+
+    def write_quote(
+        self,
+        deal_id: str,
+        quote_summary: CrmQuoteWriteDto,
+        attachment_ref: Attachment | None,
+        *,
+        marker: QuoteMarker,
+        token: str | None,
+        call: Call,
+    ) -> RemoteWrite:
+        """Write summary and marker in one request; once for a marker."""
+        return self._quotes.write(deal_id, quote_summary, attachment_ref, marker, token, call)
+
+    # --- besides the protocol ---------------------------------------------------------------------
+
+    @property
+    def calls_sent(self) -> int:
+        """How many requests have been sent since it was opened."""
+        return self._caller.sent
+
+    def calls_of(self, kind: OpKind) -> int:
+        """How many requests carrying out one operation takes when all goes well."""
+        return CALLS[kind]
+
+    def examine(self, *, call: Call) -> tuple[Diagnostic, ...]:
+        """Say what the portal lacks for this mapping; empty when it is set up."""
+        return examine(self._portal, self._settings, call)
+
+    def create_missing(self, *, call: Call) -> tuple[str, ...]:
+        """Make the properties that are Quotey's own and not there; gives their names."""
+        return create_missing(self._portal, call)
+
+    def close(self) -> None:
+        """Give the connections back; may be called twice."""
+        self._on_close()
+
+
+def _merged(docs: Sequence[Doc], asked: Sequence[str], shape: Shape) -> Iterator[RemoteRecord]:
+    """Tell of asked records that were answered by their survivor (1H "Merge")."""
+    there = {as_text(doc.get("id")) for doc in docs}
+    wanted = set(asked) - there
+    for doc in docs:
+        at = updated_at(doc, shape)
+        for ref in losers_of(doc):
+            if ref in wanted and at is not None:
+                yield tombstone(ref, at, merged_into=as_text(doc.get("id")))

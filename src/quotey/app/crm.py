@@ -1,0 +1,97 @@
+"""Sync, plan, watch and the audit list for the façade; the work is done in other rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from quotey.app.connecting import wait_of
+from quotey.app.listing import Listing
+from quotey.app.wiring import House
+from quotey.contract.errors import UsageError
+from quotey.contract.fields import MIRRORED, Entity
+from quotey.contract.journal import AuditEvent
+from quotey.desk.references import find, find_quote, split
+from quotey.sync import engine
+from quotey.sync import plan as planning
+from quotey.sync.ports import Progress
+from quotey.sync.report import SyncPlan, SyncReport
+from quotey.sync.worker import watch as watch_on
+
+Show = Callable[[Progress], None] | None
+
+
+class Watched(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a watch has synced, and what the last round did."""
+
+    rounds: int
+    last: SyncReport | None = None
+
+
+def sync(
+    house: House, entities: Sequence[Entity], progress: Show, *, accept_mass_change: bool
+) -> SyncReport:
+    """Run once: pull all, then drain what is due. Raises StoreError, StoreBusyError."""
+    this = house.correlation_id()
+    return engine.run(
+        house.ports(this, progress),
+        correlation_id=this,
+        entities=_readable(entities),
+        accept_mass_change=accept_mass_change,
+    )
+
+
+def plan(house: House, entities: Sequence[Entity], progress: Show) -> SyncPlan:
+    """Say what a run would do; writes nothing."""
+    this = house.correlation_id()
+    return planning.plan(
+        house.ports(this, progress), correlation_id=this, entities=_readable(entities)
+    )
+
+
+def _readable(entities: Sequence[Entity]) -> tuple[Entity, ...]:
+    if Entity.QUOTE in entities:
+        raise UsageError("Quotes are not read from the CRM; they live here.")
+    return tuple(entities) or MIRRORED
+
+
+def watch(house: House, every: str, rounds: int | None, progress: Show) -> Watched:
+    """Run again and again; ends after `rounds`, and on an interrupt between or within two."""
+    pause = wait_of(every)
+    if rounds is not None and rounds < 1:
+        raise UsageError("A watch has at least one round.")
+    house.watching = True
+    reports: list[SyncReport] = []
+    watch_on(
+        house.ports(house.correlation_id(), progress),
+        pause,
+        lambda: rounds is not None and len(reports) >= rounds,
+        told=reports.append,
+    )
+    return Watched(rounds=len(reports), last=reports[-1] if reports else None)
+
+
+def audit(
+    house: House, record: str | None, correlation_id: str | None, kind: str | None, limit: int
+) -> Listing[AuditEvent]:
+    """List events, newest first; `record` is `<entity>/<id>`, ours or the CRM's."""
+    if limit < 1:
+        raise UsageError("The limit is at least 1.")
+    entity, entity_id = _named(house, record) if record else (None, None)
+    with house.desk.snapshot():
+        events = house.desk.audit.list(
+            entity=entity,
+            entity_id=entity_id,
+            correlation_id=correlation_id,
+            kind=kind,
+            limit=limit,
+        )
+    return Listing(items=events)
+
+
+def _named(house: House, record: str) -> tuple[Entity, str]:
+    entity, key = split(record)
+    if entity == Entity.QUOTE:
+        return entity, find_quote(house.desk_ports, key).id
+    return entity, find(house.desk_ports, entity, key).id

@@ -1,0 +1,64 @@
+"""Care of the database: check, backup, upgrade. Knows nothing of quotes or the CRM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from quotey.app.wiring import DATABASE, House
+from quotey.contract.errors import Diagnostic, UsageError
+from quotey.contract.values import shown
+
+
+class DatabaseReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a check found; no problems means that all is well."""
+
+    path: str
+    schema_version: int
+    library_version: str
+    problems: tuple[Diagnostic, ...] = ()
+
+
+class Backup(msgspec.Struct, frozen=True, kw_only=True):
+    """A copy that was made and verified."""
+
+    path: str
+    to: str
+
+
+def check(house: House) -> DatabaseReport:
+    """Look at every page, key, mode and link. Raises StoreError when it cannot be opened."""
+    return _report(house, house.desk.admin.check())
+
+
+def backup(house: House, to: Path) -> Backup:
+    """Copy database and audit key. Raises UsageError when the target exists already."""
+    if _is_there(to):
+        raise UsageError(f"{shown(to.name)} exists already. Nothing was changed.")
+    house.desk.admin.backup(to)
+    return Backup(path=str(house.settings.home / DATABASE), to=str(to))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        reason = error.strerror
+        raise UsageError(f"{shown(path.name)} cannot be a file: {reason}.") from error
+
+
+def upgrade(house: House) -> DatabaseReport:
+    """Open in the role that may migrate; opening does it."""
+    admin = house.admin.admin
+    return _report(house, admin.check())
+
+
+def _report(house: House, problems: tuple[Diagnostic, ...]) -> DatabaseReport:
+    admin = house.desk.admin
+    return DatabaseReport(
+        path=str(house.settings.home / DATABASE),
+        schema_version=admin.schema_version(),
+        library_version=admin.library_version(),
+        problems=problems,
+    )

@@ -1,0 +1,105 @@
+"""Draws what a sync did, or would do. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from quotey.app.reports import Failure, PlannedRecord, SyncPlan, SyncReport
+from quotey.cli.phrases import in_words
+from quotey.cli.screen import Screen
+from quotey.contract.counting import counted
+from quotey.contract.journal import Counts
+
+INBOUND = ("read", "created", "updated", "unchanged", "stale", "rejected", "conflicts", "gone")
+OUTBOUND = ("delivered", "retried", "held", "superseded", "conflicts")
+
+
+def draw_report(screen: Screen, report: SyncReport) -> None:
+    """Draw what a sync did: figures first, then entities, then what went wrong."""
+    total = _sum(one.counts for one in report.entities)
+    screen.line(f"{_figures(total, INBOUND)}  [{report.correlation_id}]")
+    screen.line(
+        f"{_figures(report.outbound, OUTBOUND)}; {report.waiting:,} waiting, {report.held:,} held; "
+        f"{counted(report.open_items, 'item')} open for a person"
+    )
+    if report.recovered or report.released:
+        screen.line(f"{report.recovered} resumed after a crash, {report.released} released")
+    screen.line()
+    screen.table(
+        ("entity", "state", *INBOUND),
+        [
+            (one.entity, one.phase, *(getattr(one.counts, name) for name in INBOUND))
+            for one in report.entities
+        ],
+    )
+    draw_failures(screen, report.failures)
+
+
+def draw_failures(screen: Screen, failures: Sequence[Failure]) -> None:
+    """Draw each failure in the words of seed 7.3: what happened, what is safe, what next."""
+    for failure in failures:
+        screen.line()
+        warning = in_words(failure.warning)
+        screen.line(f"{warning}  [{failure.correlation_id}]", style="warn")
+        for record in failure.records:
+            screen.line(f"  not written: {record}")
+        screen.line(f"  {failure.safe}")
+        if failure.retry_at:
+            screen.pairs([("  tried again from", failure.retry_at)])
+
+
+def draw_plan(screen: Screen, plan: SyncPlan) -> None:
+    """Draw what a sync would do, record by record and field by field, with the rules."""
+    total = _sum(plan.counts.values())
+    calls = counted(plan.calls, "call")
+    screen.line(f"A sync would: {_figures(total, INBOUND)}; {calls}  [nothing written]")
+    for sentence in plan.mass_change:
+        screen.line(sentence, style="warn")
+    for record in plan.records:
+        _draw_record(screen, record)
+    if plan.operations:
+        screen.line()
+        screen.table(
+            ("operation", "for", "state", "would", "why"),
+            [
+                (one.id, f"{one.entity}/{one.entity_id}", one.state, one.action, one.sentence)
+                for one in plan.operations
+            ],
+        )
+    draw_failures(screen, plan.failures)
+
+
+def _draw_record(screen: Screen, record: PlannedRecord) -> None:
+    screen.line()
+    name = record.entity_id or f"(crm {record.crm_ref})"
+    clash = f"  conflicts: {', '.join(record.conflicts)}" if record.conflicts else ""
+    screen.line(f"{record.action} {record.entity}/{name}{clash}", style="bold")
+    for problem in record.problems:
+        screen.line(f"  {problem}", style="warn")
+    screen.table(
+        ("  field", "local", "crm", "result", "rule"),
+        [
+            (f"  {one.field}", one.local, one.remote, one.result, one.sentence)
+            for one in record.fields
+        ],
+    ) if record.fields else None
+
+
+def _sum(counts: Iterable[Counts]) -> Counts:
+    total = Counts()
+    for one in counts:
+        total.add(one)
+    return total
+
+
+_SINGULAR = {"conflicts": "conflict"}
+
+
+def _figures(counts: Counts, names: Sequence[str]) -> str:
+    """Write the figures that matter; zero is left out but for the first."""
+    told = [
+        counted(getattr(counts, name), _SINGULAR.get(name, name), name)
+        for number, name in enumerate(names)
+        if number == 0 or getattr(counts, name)
+    ]
+    return ", ".join(told)

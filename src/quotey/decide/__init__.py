@@ -1,0 +1,1 @@
+"""Pure verbs: every rule, as a function from values to a verdict."""

@@ -1,0 +1,1 @@
+"""The hands of local commands. They never wait for a CRM."""

@@ -1,0 +1,18 @@
+"""The memory: effects are kept here, decisions are not taken here."""
+
+from quotey.store.chain import ChainHead, ChainReport
+from quotey.store.guard import QUOTE_TABLES, Role
+from quotey.store.items import ItemGroup
+from quotey.store.records import Known
+from quotey.store.store import Store, open_store
+
+__all__ = [
+    "QUOTE_TABLES",
+    "ChainHead",
+    "ChainReport",
+    "ItemGroup",
+    "Known",
+    "Role",
+    "Store",
+    "open_store",
+]

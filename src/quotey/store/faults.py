@@ -1,0 +1,53 @@
+"""What a fault of the database library means to us. Nothing of `apsw` leaves this room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from quotey.contract.errors import StoreBusyError, StoreError
+
+NOTHING_CHANGED = "Nothing was changed."
+_CHECK = ("quotey db check",)
+_SENTENCES: tuple[tuple[type[apsw.Error], str], ...] = (
+    (apsw.FullError, "The disk is full, or the database may not grow any further"),
+    (apsw.NotADBError, "The file is not a database"),
+    (apsw.CorruptError, "The database is damaged"),
+    (apsw.ReadOnlyError, "The database cannot be written"),
+    (apsw.CantOpenError, "The database cannot be opened"),
+    (apsw.IOError, "The disk failed to read or write"),
+    (apsw.AuthError, "This part of Quotey may not write there"),
+    (apsw.ConstraintError, "The change breaks a rule of the database"),
+)
+
+
+def explained(error: apsw.Error, path: Path) -> StoreError | StoreBusyError:
+    """Say in our words what the library met."""
+    if isinstance(error, apsw.BusyError | apsw.LockedError):
+        return StoreBusyError(
+            f"Another process is writing to {path} for longer than we wait. {NOTHING_CHANGED}"
+        )
+    for kind, sentence in _SENTENCES:
+        if isinstance(error, kind):
+            return StoreError(
+                f"{sentence} ({error}): {path}. {NOTHING_CHANGED}",
+                next=_CHECK if kind is apsw.CorruptError else (),
+            )
+    return StoreError(f"The database failed ({error}): {path}. {NOTHING_CHANGED}")
+
+
+def damaged_row(error: Exception) -> StoreError:
+    """Say that a row holds what we never wrote."""
+    return StoreError(f"A row of the database is damaged ({error}). {NOTHING_CHANGED}", next=_CHECK)
+
+
+@contextmanager
+def in_our_words(path: Path) -> Iterator[None]:
+    """Raise StoreError or StoreBusyError in place of the library's errors, chained."""
+    try:
+        yield
+    except apsw.Error as error:
+        raise explained(error, path) from error

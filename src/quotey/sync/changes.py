@@ -1,0 +1,295 @@
+"""Inbound records: gather what is known of them, let them be judged, apply the verdicts.
+
+Nothing is decided here (`quotey.decide` does) and nothing is asked of the CRM. `gather` may run
+outside a transaction; `judge` and `apply` run inside the one that stores their effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from quotey.contract.dto import Canonical, RemoteRecord
+from quotey.contract.errors import Diagnostic, Severity
+from quotey.contract.fields import Entity
+from quotey.contract.identity import content_hash, local_id
+from quotey.contract.journal import (
+    PENDING,
+    Counts,
+    Lock,
+    MirrorRecord,
+    OpKind,
+    Quarantined,
+    RecordState,
+)
+from quotey.contract.mapper import Mapped, Rejected
+from quotey.contract.reconciliation import ConflictType
+from quotey.decide.inbound import (
+    RecordFacts,
+    RecordPlan,
+    plan_gone,
+    plan_old_ref,
+    plan_record,
+    plan_reject,
+)
+from quotey.sync.order import is_older, newest
+from quotey.sync.ports import Run
+
+PARENT = "account_id"
+"""The only field by which a record hangs on another."""
+
+IN_FLIGHT = "create_in_flight"
+"""Why a new deal waits: it may be the echo of one that we are just creating (reliability G14)."""
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """An inbound record that is not known to be unchanged, looked at with the mapping.
+
+    `mapped` is None for a record that the CRM says has ended.
+    """
+
+    record: RemoteRecord
+    content_hash: str
+    mapped: Mapped | Rejected | None
+
+    @property
+    def parent_ref(self) -> str | None:
+        """The parent's `crm_ref`, if the record names one."""
+        return self.mapped.values.get(PARENT) if isinstance(self.mapped, Mapped) else None
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """A record, our id for it, and what is to become of it; `was_out`: it stands in quarantine."""
+
+    seen: Seen
+    entity_id: str
+    plan: RecordPlan
+    parent_ref: str = ""
+    was_out: bool = False
+
+
+def gather(
+    run: Run, entity: Entity, records: Sequence[RemoteRecord], *, force: bool = False
+) -> tuple[list[Seen], int]:
+    """Map what changed; unchanged records cost one look-up each and are only counted.
+
+    Of a record that comes twice the newest revision stays. `force` looks at all of them.
+    """
+    fresh = newest(records)
+    fingerprint = run.mapped(entity).fingerprint
+    known = {} if force else run.store.records.hashes(run.connection, entity, list(fresh))
+    seen: list[Seen] = []
+    for ref, record in fresh.items():
+        digest = content_hash(fingerprint, record)
+        if ref not in known or known[ref].content_hash != digest:
+            seen.append(Seen(record, digest, _look(run, entity, record)))
+    return seen, len(fresh) - len(seen)
+
+
+def _look(run: Run, entity: Entity, record: RemoteRecord) -> Mapped | Rejected | None:
+    if record.deleted or record.merged_into is not None:
+        return None
+    return run.mapper.read(entity, record)
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """What the store knows about the records of one page, each kind fetched in one statement."""
+
+    mirrors: dict[str, MirrorRecord]
+    aliases: dict[str, str]
+    kept_out: dict[str, Quarantined]
+    parents: Mapping[str, str]
+    locks: dict[str, dict[str, Lock]]
+    in_flight: dict[str, dict[str, tuple[str | None, ...]]]
+    with_items: frozenset[str]
+    creating_for: frozenset[str]
+
+
+def judge(
+    run: Run,
+    entity: Entity,
+    seen: Sequence[Seen],
+    *,
+    more_parents: Mapping[str, str] | None = None,
+) -> list[Judged]:
+    """Say what becomes of each record, by what the store holds now.
+
+    `more_parents` are parents that a dry run would have created, by ref.
+    """
+    known = _fetch(run, entity, seen, more_parents or {})
+    judged = [_judge_one(run, entity, one, known) for one in seen]
+    if not known.kept_out:
+        return judged
+    return [
+        msgspec.structs.replace(one, was_out=one.seen.record.crm_ref in known.kept_out)
+        for one in judged
+    ]
+
+
+def _fetch(
+    run: Run, entity: Entity, seen: Sequence[Seen], more_parents: Mapping[str, str]
+) -> _Known:
+    store, refs = run.store, [one.record.crm_ref for one in seen]
+    mirrors = store.records.by_refs(run.connection, entity, refs)
+    ids = [mirror.id for mirror in mirrors.values()]
+    new_ids = [local_id(run.connection, entity, ref) for ref in refs if ref not in mirrors]
+    parent_refs = sorted({one.parent_ref for one in seen if one.parent_ref is not None})
+    parents = store.records.ids_of(run.connection, Entity.ACCOUNT, parent_refs)
+    return _Known(
+        mirrors=mirrors,
+        aliases=store.records.aliased(entity, ids) if ids else {},
+        kept_out=store.quarantine.by_refs(run.connection, entity, refs),
+        parents={**more_parents, **parents},
+        locks=store.locks.active(entity, ids, run.now()) if ids else {},
+        in_flight=store.outbox.in_flight_values(run.connection, entity, ids) if ids else {},
+        with_items=frozenset(store.items.open_for(entity, [*ids, *new_ids])),
+        creating_for=_creating_for(run) if entity is Entity.DEAL and new_ids else frozenset(),
+    )
+
+
+def _creating_for(run: Run) -> frozenset[str]:
+    """Name the accounts for which a deal of ours may just have come into being over there."""
+    after, found = 0, set[str]()
+    while batch := run.store.outbox.list(
+        run.connection, states=PENDING, entity=Entity.DEAL, limit=500, after=after
+    ):
+        after = batch[-1].seq
+        found |= {
+            op.payload.get(PARENT) or ""
+            for op in batch
+            if op.kind is OpKind.CREATE_DEAL and op.sent_at is not None
+        }
+    return frozenset(found)
+
+
+def _judge_one(run: Run, entity: Entity, seen: Seen, known: _Known) -> Judged:
+    record = seen.record
+    mirror = known.mirrors.get(record.crm_ref)
+    id_ = mirror.id if mirror else local_id(run.connection, entity, record.crm_ref)
+    waiting = known.kept_out.get(record.crm_ref)
+    if waiting is not None and waiting.payload is not None and is_older(record, waiting):
+        return Judged(seen, id_, RecordPlan(kind="stale"))
+    current = known.aliases.get(id_, record.crm_ref)
+    if mirror is not None and current != record.crm_ref:
+        return Judged(seen, id_, plan_old_ref(mirror, record, current))
+    match seen.mapped:
+        case None:
+            return Judged(seen, id_, _ended(run, entity, seen, mirror))
+        case Rejected(problems=problems):
+            mapping = run.mapped(entity)
+            plan = plan_reject(record, problems, mapping=mapping, entity_id=id_, mirror=mirror)
+            return Judged(seen, id_, plan)
+        case Mapped() as mapped:
+            return _judge_mapped(run, entity, seen, mapped, id_, mirror, known)
+
+
+def _judge_mapped(
+    run: Run,
+    entity: Entity,
+    seen: Seen,
+    mapped: Mapped,
+    id_: str,
+    mirror: MirrorRecord | None,
+    known: _Known,
+) -> Judged:
+    values, parent_ref = _with_parent(mapped.values, known.parents)
+    if mirror is None and values.get(PARENT) in known.creating_for:
+        return Judged(seen, id_, _echo(entity, seen), "")
+    plan = plan_record(
+        RecordFacts(
+            id=id_,
+            connection=run.connection,
+            mapping=run.mapped(entity),
+            values=values,
+            record=seen.record,
+            content_hash=seen.content_hash,
+            now=run.now(),
+            mirror=mirror,
+            locks=known.locks.get(id_, {}),
+            in_flight=known.in_flight.get(id_, {}),
+            extras=mapped.dto.extras,
+            diagnostics=mapped.diagnostics,
+            tolerance_seconds=run.ports.mapping.clock_tolerance_seconds,
+            source_priority=run.ports.mapping.source_priority,
+            parent_known=not parent_ref,
+            may_have_items=id_ in known.with_items,
+        )
+    )
+    return Judged(seen, id_, plan, parent_ref)
+
+
+def _with_parent(values: Canonical, parents: Mapping[str, str]) -> tuple[Canonical, str]:
+    """Turn the parent's ref into our id; gives the ref that is not known here, else ""."""
+    ref = values.get(PARENT)
+    if ref is None:
+        return values, ""
+    if ref in parents:
+        return {**values, PARENT: parents[ref]}, ""
+    return values, ref
+
+
+def _ended(run: Run, entity: Entity, seen: Seen, mirror: MirrorRecord | None) -> RecordPlan:
+    """Plan a record that was deleted or merged; one that we never let in leaves nothing behind.
+
+    What kept it out is moot then.
+    """
+    if mirror is None:
+        return RecordPlan(kind="unchanged", resolved=_MOOT)
+    in_use = mirror.state is RecordState.LIVE and _in_use(run, entity, mirror.id)
+    plan = plan_gone(mirror, seen.record, content_hash=seen.content_hash, in_use=in_use)
+    return plan if plan.kind == "stale" else msgspec.structs.replace(plan, resolved=_MOOT)
+
+
+_MOOT = tuple(
+    ("*", type_, "The CRM no longer has the record.")
+    for type_ in (ConflictType.SCHEMA_MAPPING_MISMATCH, ConflictType.MISSING_PARENT)
+)
+
+
+def _in_use(run: Run, entity: Entity, id_: str) -> bool:
+    """Whether quotes, waiting operations or a person's lock hang on the record."""
+    if run.store.outbox.pending(run.connection, f"{entity}/{id_}"):
+        return True
+    if run.store.locks.active(entity, (id_,), run.now()):
+        return True
+    return entity is Entity.DEAL and bool(run.store.quotes.list(id_, 1))
+
+
+def _echo(entity: Entity, seen: Seen) -> RecordPlan:
+    why = Diagnostic(
+        code=IN_FLIGHT,
+        severity=Severity.NOTE,
+        message="It may be the deal that is just being created from here; it waits for that.",
+        entity=str(entity),
+        crm_ref=seen.record.crm_ref,
+    )
+    return RecordPlan(kind="quarantine", diagnostics=(why,))
+
+
+def tally(judged: Iterable[Judged], unchanged: int) -> Counts:
+    """Count what the plans would do; conflicts are counted when their items are recorded."""
+    counts = Counts(unchanged=unchanged, read=unchanged)
+    for one in judged:
+        counts.read += 1
+        if one.plan.kind != "conflict":
+            name = _COUNTED[one.plan.kind]
+            setattr(counts, name, getattr(counts, name) + 1)
+    return counts
+
+
+_COUNTED = {
+    "create": "created",
+    "update": "updated",
+    "unchanged": "unchanged",
+    "stale": "stale",
+    "gone": "gone",
+    "reject": "rejected",
+    "quarantine": "rejected",
+}
+
+
+def id_of(run: Run, entity: Entity, crm_ref: str) -> str:
+    """Give our id of a record: the bound one, or the one that it would get."""
+    bound = run.store.records.ids_of(run.connection, entity, (crm_ref,))
+    return bound.get(crm_ref) or local_id(run.connection, entity, crm_ref)

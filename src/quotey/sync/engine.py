@@ -1,0 +1,272 @@
+"""One run: recover what died, release what may go, read every entity, drain the outbox, stop.
+
+Each step is elsewhere; here is their order, and what stops a run. Source: design section 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+import msgspec
+import structlog
+
+from quotey.contract.errors import ErrorClass, ExitCode, LeaseLostError, RemoteFailure
+from quotey.contract.fields import MIRRORED, Entity
+from quotey.contract.journal import Counts, OpState, SyncDirection
+from quotey.contract.moments import moment
+from quotey.contract.reconciliation import ItemState
+from quotey.sync import door, late, mass, pull, waiting
+from quotey.sync.door import note
+from quotey.sync.ports import Ports, Run
+from quotey.sync.pull import MassChangeError, Reading
+from quotey.sync.push import drain, told
+from quotey.sync.recover import recover, release
+from quotey.sync.report import (
+    SAFE_ELSEWHERE,
+    SAFE_INBOUND,
+    SAFE_STOPPED,
+    EntityReport,
+    Failure,
+    SyncReport,
+    exit_code,
+    failure,
+    grouped,
+)
+from quotey.sync.states import CUT_OFF, HeldElsewhereError, cut_off
+
+log = structlog.get_logger()
+
+_STOPS = (*door.CLOSED, *door.ABSENT)
+"""Failures after which no further request of the run would be answered.
+
+A read that failed for want of a CRM had its bounded tries already: other entities would fail alike,
+and what is to be sent must not burn its attempts on it.
+"""
+
+
+@dataclass
+class _Sofar:
+    """What a run has done; mutable while it runs. `stopped` ends reading, and nothing is sent.
+
+    `let_in` counts what came out of quarantine, which is not read from the CRM.
+    """
+
+    entities: list[EntityReport] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    outbound: Counts = field(default_factory=Counts)
+    let_in: dict[Entity, Counts] = field(default_factory=dict)
+    recovered: int = 0
+    released: int = 0
+    stopped: bool = False
+
+
+def run(
+    ports: Ports,
+    *,
+    correlation_id: str | None = None,
+    entities: Sequence[Entity] = MIRRORED,
+    actor: str | None = None,
+    accept_mass_change: bool = False,
+    max_ops: int | None = None,
+) -> SyncReport:
+    """Read all entities, parents first, then send what is due, then stop.
+
+    A CRM that cannot be reached, or has closed itself to us, ends the run at once: other entities
+    stand as they stood, and nothing is sent. So does another run that is at work.
+    `accept_mass_change` is a person's yes to the question that stopped the run before. What fails
+    is told in the report and stored; `StoreError` and `StoreBusyError` are raised.
+    """
+    this = begin(ports, correlation_id=correlation_id, actor=actor)
+    started_at, sofar = this.now(), _Sofar()
+    sofar.recovered = recover(this)
+    if _is_open(this, sofar):
+        sofar.released = release(this)
+        waiting.ended_locks(this)
+        for entity in (one for one in this.readable() if one in entities):
+            if not sofar.stopped:
+                _read(this, entity, sofar, accept_mass_change=accept_mass_change)
+        _send(this, sofar, max_ops)
+    return _report(this, started_at, sofar)
+
+
+def begin(ports: Ports, *, correlation_id: str | None = None, actor: str | None = None) -> Run:
+    """Start a run or command: give it its correlation id and its actor."""
+    return Run(
+        ports=ports,
+        correlation_id=correlation_id or ports.ids("c"),
+        actor=actor or ports.actor,
+    )
+
+
+def _is_open(this: Run, sofar: _Sofar) -> bool:
+    """Refuse at once while the connection is stopped or told to wait."""
+    try:
+        door.refuse_if_closed(this)
+    except RemoteFailure as closed:
+        sofar.stopped = True
+        sofar.failures.append(_told(this, closed.error_class, closed.message))
+        return False
+    return True
+
+
+def _read(this: Run, entity: Entity, sofar: _Sofar, *, accept_mass_change: bool) -> None:
+    """Read one entity and note how that ended."""
+    try:
+        reading = pull.start(this, entity, accept_mass_change=accept_mass_change)
+    except HeldElsewhereError as held:
+        sofar.stopped = True
+        sofar.failures.append(_elsewhere(this, entity, held))
+        return
+    before = reading.state.cursor
+    _carry_through(this, entity, reading, sofar)
+    sofar.entities.append(
+        EntityReport(
+            entity=entity,
+            phase=reading.state.phase,
+            counts=reading.state.counts,
+            cursor_moved=reading.state.cursor != before,
+            full=reading.full,
+        )
+    )
+
+
+def _carry_through(this: Run, entity: Entity, reading: Reading, sofar: _Sofar) -> None:
+    try:
+        _let_in(this, entity, sofar)
+        waiting.ask_again(this, entity, renew=partial(pull.renew, this, reading))
+        pull.pull(this, reading)
+        pull.succeed(this, reading)
+        _let_children_in(this, entity, sofar)
+    except RemoteFailure as failed:
+        _stop(this, reading, sofar, failed.error_class, failed.message)
+    except MassChangeError as too_much:
+        with this.store.transaction("mass change"):
+            mass.ask(this, reading.state, str(too_much))
+        _stop(this, reading, sofar, ErrorClass.CONFLICT, str(too_much))
+    except LeaseLostError:
+        _fenced(this, reading, sofar)
+    except CUT_OFF as cut:
+        cut_off(this, reading.state, cut)
+        raise
+
+
+def _let_in(this: Run, entity: Entity, sofar: _Sofar) -> None:
+    """Let in what waited in quarantine for something that has come."""
+    sofar.let_in.setdefault(entity, Counts()).add(waiting.look_again(this, entity))
+
+
+def _let_children_in(this: Run, entity: Entity, sofar: _Sofar) -> None:
+    """What waited for a parent goes in the run in which the parent arrives."""
+    if entity is Entity.ACCOUNT:
+        for child in this.readable():
+            if child is not Entity.ACCOUNT:
+                _let_in(this, child, sofar)
+
+
+def _stop(
+    this: Run, reading: Reading, sofar: _Sofar, error_class: ErrorClass, message: str
+) -> None:
+    entity = reading.state.entity
+    sofar.stopped = sofar.stopped or error_class in _STOPS
+    try:
+        pull.fail(this, reading, error_class, message)
+    except LeaseLostError:
+        _fenced(this, reading, sofar)
+        return
+    sofar.failures.append(_told(this, error_class, message, entities=(str(entity),)))
+
+
+def _fenced(this: Run, reading: Reading, sofar: _Sofar) -> None:
+    """Another run took over while this one slept: nothing of it counts any more (G9)."""
+    entity = reading.state.entity
+    with this.store.transaction("late result"):
+        note(this, "sync.late_result", entity=entity, epoch=reading.state.epoch)
+    state = this.store.sync_state.get(this.connection, entity, SyncDirection.INBOUND)
+    sofar.stopped = True
+    sofar.failures.append(_elsewhere(this, entity, HeldElsewhereError(state)))
+
+
+def _send(this: Run, sofar: _Sofar, max_ops: int | None) -> None:
+    if sofar.stopped:
+        return
+    late.look(this)
+    drained = drain(this, max_ops=max_ops)
+    sofar.outbound = drained.counts
+    sofar.failures += told(this, drained)
+    sofar.stopped = drained.stopped(this.limits.breaker)
+    if drained.turns:
+        _let_in(this, Entity.DEAL, sofar)
+
+
+def _told(
+    this: Run, error_class: ErrorClass, message: str, *, entities: tuple[str, ...] = ()
+) -> Failure:
+    row = door.connection(this)
+    until = row.rate_limited_until if error_class is ErrorClass.RATE_LIMIT else None
+    return failure(
+        error_class,
+        message,
+        provider=this.ports.adapter.provider,
+        correlation_id=this.correlation_id,
+        entities=entities,
+        safe=SAFE_STOPPED if error_class in _STOPS else SAFE_INBOUND,
+        retry_at=until,
+    )
+
+
+def _elsewhere(this: Run, entity: Entity, held: HeldElsewhereError) -> Failure:
+    """Tell who is at work, since when, until when, and what to do: nothing but to come back."""
+    warning = f"Another run took over {entity} meanwhile."
+    if held.since is not None and held.until is not None:
+        warning = (
+            f"Another run ({held.correlation_id}) reads {entity} since {moment(held.since)} and "
+            f"holds it until {moment(held.until)}. If it has died, the next sync after that takes "
+            "over where it was."
+        )
+    return Failure(
+        error_class=None,
+        safe=SAFE_ELSEWHERE,
+        warning=warning,
+        correlation_id=this.correlation_id,
+        next=("quotey crm status", "quotey crm sync"),
+        entities=(str(entity),),
+        exit_code=int(ExitCode.UNREACHABLE),
+        retry_at=held.until,
+    )
+
+
+def _with_let_in(report: EntityReport, let_in: Counts | None) -> EntityReport:
+    """Count what came out of quarantine among what the run created and updated."""
+    counts = Counts()
+    for one in (report.counts, let_in or Counts()):
+        counts.add(one)
+    return msgspec.structs.replace(report, counts=counts)
+
+
+def _report(this: Run, started_at: datetime, sofar: _Sofar) -> SyncReport:
+    counts = this.store.outbox.counts(this.connection)
+    open_items = this.store.items.counts(this.connection)[ItemState.OPEN]
+    failures = grouped(sofar.failures)
+    report = SyncReport(
+        correlation_id=this.correlation_id,
+        connection=this.connection,
+        provider=this.ports.adapter.provider,
+        mode=this.ports.mode,
+        started_at=started_at,
+        finished_at=this.now(),
+        entities=tuple(_with_let_in(one, sofar.let_in.get(one.entity)) for one in sofar.entities),
+        outbound=sofar.outbound,
+        failures=failures,
+        cut_short=sofar.stopped,
+        recovered=sofar.recovered,
+        released=sofar.released,
+        open_items=open_items,
+        waiting=counts[OpState.QUEUED] + counts[OpState.UNKNOWN] + counts[OpState.LEASED],
+        held=counts[OpState.HELD],
+        exit_code=exit_code(failures, open_items),
+    )
+    log.info("run ended", cid=this.correlation_id, mode=this.ports.mode, exit=report.exit_code)
+    return report

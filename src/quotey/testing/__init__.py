@@ -1,0 +1,1 @@
+"""For adapter authors: conformance suite, simulators, virtual clock."""

@@ -1,0 +1,92 @@
+"""The command as a process: signals, encodings, pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+QUOTEY = [sys.executable, "-m", "quotey"]
+
+
+def run(folder: Path, *argv: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*QUOTEY, *argv],
+        cwd=folder,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_it_runs_in_an_empty_folder_with_no_configuration(tmp_path: Path) -> None:
+    done = run(tmp_path, "crm", "sync")
+    assert done.returncode == 3
+    assert done.stdout.startswith("stub (offline): nothing leaves this machine\n131 read")
+    assert done.stderr == ""
+    home = tmp_path / ".quotey"
+    assert home.stat().st_mode & 0o777 == 0o700
+    assert (home / "quotey.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_terminal_of_few_signs_gets_the_rest_written_out(tmp_path: Path) -> None:
+    (tmp_path / "quotey.toml").write_text('actor = "Zoë"\n', encoding="utf-8")
+    run(tmp_path, "crm", "sync")
+    done = run(tmp_path, "crm", "audit", "--limit", "1", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert "Zo\\xeb" in done.stdout
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_sync_with_130_and_the_next_one_goes_on(
+    tmp_path: Path, sign: signal.Signals
+) -> None:
+    (tmp_path / "quotey.toml").write_text(
+        "[connections.main]\nlatency = 0.3\npage_size = 5\n", encoding="utf-8"
+    )
+    process = subprocess.Popen(
+        [*QUOTEY, "crm", "sync"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    _wait_for_a_page(tmp_path)
+    process.send_signal(sign)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, ""), err
+    assert "nothing is half done" in err
+    (tmp_path / "quotey.toml").unlink()
+    done = json.loads(run(tmp_path, "crm", "sync", "--json").stdout)
+    assert done["exit_code"] == 3
+    status = json.loads(run(tmp_path, "crm", "status", "--json").stdout)["data"]
+    assert [one["live"] for one in status["entities"]] == [29, 39, 54]
+
+
+def _wait_for_a_page(folder: Path) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        text = run(folder, "crm", "status", "--json").stdout
+        if text and json.loads(text)["data"]["entities"][0]["live"]:
+            return
+    raise AssertionError("no page came in")
+
+
+def test_a_reader_that_goes_away_is_no_failure(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*QUOTEY, "crm", "--help"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=30) == 0
+    assert b"Traceback" not in err

@@ -1,0 +1,92 @@
+"""The five strategies of `merge_with_audit`, by example."""
+
+from __future__ import annotations
+
+import pytest
+
+from quotey.contract.fields import FieldType, Strategy
+from quotey.decide.strategy import Picked, Winner, pick
+
+CRM_FIRST = ("crm", "local")
+LOCAL_FIRST = ("local", "crm")
+
+
+def picked(
+    strategy: Strategy,
+    local: str | None,
+    remote: str | None,
+    type_: FieldType = FieldType.TEXT,
+    priority: tuple[str, ...] = CRM_FIRST,
+) -> Picked | None:
+    return pick(
+        strategy,
+        type_,
+        local=(local, None),
+        remote=(remote, None),
+        tolerance_seconds=1,
+        source_priority=priority,
+    )
+
+
+@pytest.mark.parametrize(
+    ("strategy", "type_", "local", "remote", "winner"),
+    [
+        (Strategy.MAX, FieldType.MONEY, "9", "10", Winner.REMOTE),
+        (Strategy.MAX, FieldType.MONEY, "10", "9", Winner.LOCAL),
+        (Strategy.MIN, FieldType.MONEY, "9", "10", Winner.LOCAL),
+        (Strategy.MIN, FieldType.INTEGER, "10", "9", Winner.REMOTE),
+        (Strategy.MAX, FieldType.MONEY, "-1", "-2.5", Winner.LOCAL),
+        (Strategy.MAX, FieldType.DATE, "2026-01-02", "2026-01-10", Winner.REMOTE),
+        (Strategy.MIN, FieldType.DATE, "2026-01-02", "2026-01-10", Winner.LOCAL),
+        # Words are compared as words, so that "9" comes after "10".
+        (Strategy.MAX, FieldType.TEXT, "9", "10", Winner.LOCAL),
+        (Strategy.MAX, FieldType.MONEY, None, "-5", Winner.REMOTE),
+        (Strategy.MIN, FieldType.MONEY, "5", None, Winner.LOCAL),
+        (Strategy.PREFER_NONBLANK, FieldType.TEXT, " ", "x", Winner.REMOTE),
+        (Strategy.PREFER_NONBLANK, FieldType.TEXT, "x", None, Winner.LOCAL),
+        (Strategy.UNION, FieldType.TEXT, "a", "b;a", Winner.REMOTE),
+        (Strategy.UNION, FieldType.TEXT, "a;b", "b", Winner.LOCAL),
+        (Strategy.UNION, FieldType.TEXT, "a", "b", Winner.BOTH),
+    ],
+)
+def test_a_strategy_picks(
+    strategy: Strategy, type_: FieldType, local: str | None, remote: str | None, winner: Winner
+) -> None:
+    found = picked(strategy, local, remote, type_)
+    assert found is not None
+    assert found.winner is winner
+
+
+@pytest.mark.parametrize(
+    ("strategy", "type_", "local", "remote"),
+    [
+        (Strategy.PREFER_NONBLANK, FieldType.TEXT, "x", "y"),
+        (Strategy.PREFER_NONBLANK, FieldType.TEXT, "", None),
+        (Strategy.MAX, FieldType.MONEY, "1.0", "1"),
+        (Strategy.MIN, FieldType.MONEY, None, ""),
+    ],
+)
+def test_a_tie_goes_by_source_priority(
+    strategy: Strategy, type_: FieldType, local: str | None, remote: str | None
+) -> None:
+    crm = picked(strategy, local, remote, type_, CRM_FIRST)
+    ours = picked(strategy, local, remote, type_, LOCAL_FIRST)
+    assert crm == Picked(Winner.REMOTE, remote)
+    assert ours == Picked(Winner.LOCAL, local)
+
+
+@pytest.mark.parametrize("strategy", [Strategy.PREFER_NONBLANK, Strategy.MAX])
+def test_a_tie_without_a_priority_is_undecided(strategy: Strategy) -> None:
+    assert picked(strategy, "x", "x", priority=()) is None
+
+
+def test_a_number_that_is_none_is_undecided() -> None:
+    assert picked(Strategy.MAX, "1", "many", FieldType.MONEY) is None
+
+
+def test_a_union_keeps_each_part_once_sorted_without_blanks() -> None:
+    assert picked(Strategy.UNION, "b; a;", ";c;b") == Picked(Winner.BOTH, "a;b;c")
+
+
+def test_a_union_of_nothing_stands_as_the_crm_wrote_it() -> None:
+    assert picked(Strategy.UNION, " ", None) == Picked(Winner.REMOTE, None)

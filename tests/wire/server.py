@@ -1,0 +1,67 @@
+"""A server that answers with exactly the bytes it is given, and keeps what it was sent."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+Answer = Callable[[socket.socket], None]
+
+
+class Server:
+    """Takes one connection after another; each is answered by `answer`, then closed."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.heard: list[bytes] = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/x"
+
+    def run(self) -> None:
+        while True:
+            try:
+                line, _ = self.listener.accept()
+            except OSError:
+                return
+            with line, contextlib.suppress(OSError):
+                self.heard.append(_request(line))
+                self.answer(line)
+
+
+def _request(line: socket.socket) -> bytes:
+    """Read a whole request: what is left unread would reset the line when it is closed."""
+    heard = b""
+    while not _is_whole(heard):
+        more = line.recv(65536)
+        if not more:
+            break
+        heard += more
+    return heard
+
+
+def _is_whole(heard: bytes) -> bool:
+    head, end, body = heard.partition(b"\r\n\r\n")
+    lengths = [one for one in head.lower().split(b"\r\n") if one.startswith(b"content-length:")]
+    return bool(end) and len(body) >= int(lengths[0].partition(b":")[2] if lengths else 0)
+
+
+@contextlib.contextmanager
+def answering(answer: Answer | bytes) -> Iterator[Server]:
+    """Serve while the block runs."""
+    server = Server((lambda line: line.sendall(answer)) if isinstance(answer, bytes) else answer)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.listener.shutdown(socket.SHUT_RDWR)
+        server.listener.close()
+        thread.join()
+
+
+def plain(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
+    """Give the bytes of an answer."""
+    lines = [f"HTTP/1.1 {status}", f"content-length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
