@@ -14,14 +14,16 @@ from quotey.contract.journal import Operation, OpKind, OpState
 from quotey.decide.outbound import (
     AlreadyThere,
     Guard,
+    Order,
     Send,
     Stale,
     absorb,
     guard_writeback,
     next_version,
     superseded_by,
+    write_of,
 )
-from tests.decide.build import NOW, operation
+from tests.decide.build import NOW, mirror, operation
 
 
 def marker(
@@ -247,3 +249,16 @@ def test_a_quote_that_supersedes_nothing_keeps_its_own_leave() -> None:
 @given(st.integers(1, 10**6), st.one_of(st.none(), st.integers(0, 10**6)))
 def test_a_revision_is_above_ours_and_above_the_markers(local: int, there: int | None) -> None:
     assert next_version(local, there) > max(local, there or 0)
+
+
+def test_two_writes_of_one_version_differ_by_their_key_and_wait_in_one_lane() -> None:
+    def ordered(id_: str) -> Operation:
+        order = Order(id=id_, instance="i_1", now=NOW, actor="ann", correlation_id="c_1")
+        return write_of(deal, OpKind.UPDATE_DEAL, {"stage": "won", "name": "One"}, order)
+
+    deal = mirror(local_version=4)
+    one, two = ordered("op_1"), ordered("op_2")
+    assert one.key == f"i_1/update_deal/{deal.id}/4/op_1"
+    assert (one.key == two.key, one.lane == two.lane) == (False, True)
+    assert (one.version, list(one.payload), one.digest) == (4, ["name", "stage"], two.digest)
+    assert (one.state, one.due_at, one.actor) == (OpState.QUEUED, NOW, "ann")

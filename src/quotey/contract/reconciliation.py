@@ -29,6 +29,13 @@ class ConflictType(StrEnum):
     MASS_CHANGE = "mass_change"
 
 
+ABOUT_SENDING = (
+    ConflictType.ATTEMPTS_EXHAUSTED,
+    ConflictType.UNKNOWN_OUTCOME,
+    ConflictType.SCHEMA_MAPPING_MISMATCH,
+)
+"""What is asked about one operation and is moot once that one has arrived or is never sent."""
+
 OVERWROTE_OTHER = "overwrote_other"
 """The detail of a stale write that replaced another writer's unseen: ours stands there now."""
 

@@ -5,8 +5,6 @@ Living records are planned in `inbound`. Source: law 11; reliability G13, G15.
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 from msgspec.structs import replace
 
@@ -14,35 +12,19 @@ from quotey.contract.dto import RemoteRecord
 from quotey.contract.journal import MirrorRecord, RecordState
 from quotey.contract.reconciliation import ConflictType
 from quotey.decide.items import WHOLE_RECORD, conflict_key
+from quotey.decide.order import ahead
 from quotey.decide.plan import ItemDraft, RecordPlan
-
-_NUMBER = re.compile(r"[0-9]{1,30}")
 
 
 def is_stale(mirror: MirrorRecord, record: RemoteRecord) -> bool:
     """Whether the record is an older revision than the mirror's, or a late page about the dead.
 
-    Versions that are plain numbers are compared; all others are opaque, and the source's time
-    decides. What is gone comes back only by a newer revision (reliability G13); one that was kept
-    out on its way back (emptied hash) is that newer revision when it is looked at again.
+    What is gone comes back only by a newer revision (reliability G13); one that was kept out on its
+    way back (emptied hash) is that newer revision when it is looked at again.
     """
-    ahead = _ahead(mirror, record)
+    by = ahead(mirror, record)
     dead = mirror.state is RecordState.GONE and mirror.content_hash != ""
-    return ahead < 0 or (ahead == 0 and dead and not _is_end(record))
-
-
-def _ahead(mirror: MirrorRecord, record: RemoteRecord) -> int:
-    """Give 1 when the record is newer than the mirror, 0 when the same, -1 when older."""
-    ours, theirs = mirror.source_version, record.source_version
-    if _NUMBER.fullmatch(ours) and _NUMBER.fullmatch(theirs):
-        return _sign(int(theirs) > int(ours), int(theirs) < int(ours))
-    if mirror.source_ts is None:
-        return 1
-    return _sign(record.source_ts > mirror.source_ts, record.source_ts < mirror.source_ts)
-
-
-def _sign(more: bool, less: bool) -> int:  # noqa: FBT001 - two comparisons of one pair
-    return int(more) - int(less)
+    return by < 0 or (by == 0 and dead and not _is_end(record))
 
 
 def _is_end(record: RemoteRecord) -> bool:

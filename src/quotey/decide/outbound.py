@@ -6,13 +6,18 @@ Who sends, and when again, is told elsewhere (`retry`). Source: seed 5.4; design
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Literal
 
 import msgspec
 
 from quotey.contract.dto import Canonical, MarkerReading, MarkerState, QuoteMarker
+from quotey.contract.fields import Entity
 from quotey.contract.identity import payload_digest
-from quotey.contract.journal import Operation, OpKind, OpState
+from quotey.contract.journal import MirrorRecord, Operation, OpKind, OpState
+
+UPDATE_OF = {Entity.DEAL: OpKind.UPDATE_DEAL, Entity.ACCOUNT: OpKind.UPDATE_ACCOUNT}
+"""Entities that can be written to, and by which kind of operation."""
 
 
 class Send(msgspec.Struct, frozen=True, tag=True):
@@ -61,6 +66,40 @@ def _named(there: QuoteMarker, ours: QuoteMarker) -> str:
     if there.instance_id == ours.instance_id:
         return there.quote_id
     return f"{there.instance_id}/{there.quote_id}"
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """Who orders a write, when, and under which id of its own; `instance` is this installation."""
+
+    id: str
+    instance: str
+    now: datetime
+    actor: str
+    correlation_id: str
+
+
+def write_of(record: MirrorRecord, kind: OpKind, payload: Canonical, order: Order) -> Operation:
+    """Build the operation that writes these values of a record, due at once, in its own lane.
+
+    Its key is its own, because one version may be written in parts.
+    """
+    whole = dict(sorted(payload.items()))
+    return Operation(
+        id=order.id,
+        connection=record.connection,
+        lane=f"{record.entity}/{record.id}",
+        kind=kind,
+        entity=record.entity,
+        entity_id=record.id,
+        version=record.local_version,
+        key=f"{order.instance}/{kind}/{record.id}/{record.local_version}/{order.id}",
+        payload=whole,
+        digest=payload_digest(whole),
+        created_at=order.now,
+        due_at=order.now,
+        actor=order.actor,
+        correlation_id=order.correlation_id,
+    )
 
 
 def superseded_by(op: Operation, queued: Sequence[Operation]) -> tuple[str, ...]:

@@ -9,20 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from quotey.contract.journal import Operation, OpKind, OpState
-from quotey.contract.reconciliation import ConflictType, Reconciliation
+from quotey.contract.reconciliation import ABOUT_SENDING, Reconciliation
 from quotey.decide.lifecycle import OpEvent, move
 from quotey.desk.ports import DeskPorts, audit
 from quotey.desk.stale import close
 
 MANY = 10_000
 """More operations than one record or quote ever has."""
-
-ABOUT_SENDING = (
-    ConflictType.ATTEMPTS_EXHAUSTED,
-    ConflictType.UNKNOWN_OUTCOME,
-    ConflictType.SCHEMA_MAPPING_MISMATCH,
-)
-"""What is asked about one operation and is moot once that one is never sent."""
 
 
 def drop(

@@ -21,13 +21,14 @@ from quotey.contract.journal import (
 from quotey.contract.reconciliation import ConflictType, Reconciliation
 from quotey.contract.values import shown
 from quotey.decide.lifecycle import OpEvent
+from quotey.decide.outbound import UPDATE_OF
 from quotey.decide.settle import Settlement
 from quotey.desk import stale
 from quotey.desk.dropping import MANY, drop, items_of
 from quotey.desk.effect import Effect
 from quotey.desk.ports import DeskPorts
 from quotey.desk.quote_writes import missed
-from quotey.desk.record_writes import UPDATE_OF, note_record, queue_update
+from quotey.desk.record_writes import note_record, queue_update
 from quotey.desk.settle_fields import record_of
 from quotey.desk.settle_operations import new_version
 

@@ -11,16 +11,18 @@ import msgspec
 
 from quotey.contract.dto import Canonical
 from quotey.contract.errors import Diagnostic
-from quotey.contract.fields import Entity
-from quotey.contract.identity import payload_digest
 from quotey.contract.journal import Hold, MirrorRecord, Operation, OpKind, OpState
 from quotey.decide.lifecycle import OpEvent
-from quotey.decide.outbound import absorb, superseded_by, waits_unsent
+from quotey.decide.outbound import (
+    UPDATE_OF,
+    Order,
+    absorb,
+    superseded_by,
+    waits_unsent,
+    write_of,
+)
 from quotey.desk.dropping import drop, retire
 from quotey.desk.ports import DeskPorts, audit
-
-UPDATE_OF = {Entity.DEAL: OpKind.UPDATE_DEAL, Entity.ACCOUNT: OpKind.UPDATE_ACCOUNT}
-"""Entities that can be written to, and by which kind of operation."""
 
 
 class RecordAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,24 +132,14 @@ def _update(desk: DeskPorts, record: MirrorRecord, payload: Canonical) -> Operat
 def _operation(
     desk: DeskPorts, record: MirrorRecord, kind: OpKind, payload: Canonical
 ) -> Operation:
-    id_, version, now = desk.ids("op"), record.local_version, desk.now()
-    whole = dict(sorted(payload.items()))
-    return Operation(
-        id=id_,
-        connection=record.connection,
-        lane=f"{record.entity}/{record.id}",
-        kind=kind,
-        entity=record.entity,
-        entity_id=record.id,
-        version=version,
-        key=f"{desk.store.instance_id}/{kind}/{record.id}/{version}/{id_}",
-        payload=whole,
-        digest=payload_digest(whole),
-        created_at=now,
-        due_at=now,
+    order = Order(
+        id=desk.ids("op"),
+        instance=desk.store.instance_id,
+        now=desk.now(),
         actor=desk.actor,
         correlation_id=desk.correlation_id,
     )
+    return write_of(record, kind, payload, order)
 
 
 def note_record(

@@ -10,13 +10,14 @@ from quotey.contract.errors import RefusedError
 from quotey.contract.journal import Operation, OpKind, OpState
 from quotey.contract.reconciliation import Reconciliation
 from quotey.decide.lifecycle import OpEvent
+from quotey.decide.outbound import UPDATE_OF
 from quotey.decide.settle import Settlement
 from quotey.desk import outbox, stale
 from quotey.desk.effect import Effect
 from quotey.desk.ports import DeskPorts
 from quotey.desk.quote_versions import following
 from quotey.desk.quote_writes import add_version
-from quotey.desk.record_writes import UPDATE_OF, queue_update
+from quotey.desk.record_writes import queue_update
 
 
 def _operation(desk: DeskPorts, item: Reconciliation) -> Operation:

@@ -20,7 +20,7 @@ from quotey.contract.reconciliation import ConflictType
 from quotey.decide.lifecycle import OpEvent, move
 from quotey.decide.plan import ItemDraft
 from quotey.decide.retry import Again, GiveUp, HoldFor, Verify, after_failure
-from quotey.sync import doubt, items
+from quotey.sync import doubt, items, moot
 from quotey.sync.door import moment, note
 from quotey.sync.ports import Run
 
@@ -79,9 +79,9 @@ def finish(  # noqa: PLR0913 - the parts of one transaction
         for draft in drafts:
             items.record(run, draft)
         if state is OpState.DELIVERED:
-            items.close_after(run, op)
+            moot.close_after(run, op)
         elif state not in PENDING:
-            items.close_moot(run, op, {draft.conflict_type for draft in drafts})
+            moot.close_moot(run, op, {draft.conflict_type for draft in drafts})
         doubt.note_end(run, op, state, sent_at=columns.sent_at)
     log.info("operation settled", cid=run.correlation_id, op=op.id, outcome=str(state))
     return Ended(

@@ -8,14 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from quotey.contract.dto import Canonical
-from quotey.contract.fields import Entity
-from quotey.contract.identity import payload_digest
-from quotey.contract.journal import MirrorRecord, Operation, OpKind, OpState
-from quotey.decide.outbound import absorb, superseded_by
+from quotey.contract.journal import MirrorRecord, Operation
+from quotey.decide.outbound import UPDATE_OF, Order, absorb, superseded_by, write_of
 from quotey.sync.door import note
+from quotey.sync.moot import supersede
 from quotey.sync.ports import Run
-
-_UPDATE = {Entity.ACCOUNT: OpKind.UPDATE_ACCOUNT, Entity.DEAL: OpKind.UPDATE_DEAL}
 
 
 def reassert(
@@ -31,7 +28,7 @@ def reassert(
         for field in fields
         if field not in under_way or under_way[field] != record.local.get(field)
     }
-    if not payload or record.entity not in _UPDATE:
+    if not payload or record.entity not in UPDATE_OF:
         return None
     op = _operation(run, record, payload)
     queued = run.store.outbox.pending(run.connection, op.lane)
@@ -39,31 +36,22 @@ def reassert(
 
 
 def _operation(run: Run, record: MirrorRecord, payload: Canonical) -> Operation:
-    kind, id_, now = _UPDATE[record.entity], run.ports.ids("op"), run.now()
-    return Operation(
-        id=id_,
-        connection=run.connection,
-        lane=f"{record.entity}/{record.id}",
-        kind=kind,
-        entity=record.entity,
-        entity_id=record.id,
-        version=record.local_version,
-        key=f"{run.store.instance_id}/{kind}/{record.id}/{record.local_version}/{id_}",
-        payload=payload,
-        digest=payload_digest(payload),
-        created_at=now,
-        due_at=now,
+    order = Order(
+        id=run.ports.ids("op"),
+        instance=run.store.instance_id,
+        now=run.now(),
         actor=run.actor,
         correlation_id=run.correlation_id,
     )
+    return write_of(record, UPDATE_OF[record.entity], payload, order)
 
 
 def _add(run: Run, op: Operation, queued: Sequence[Operation]) -> Operation:
     """Add it, in place of older ones that it makes needless."""
     replaced = superseded_by(op, queued)
     op = absorb(op, queued)
-    if replaced:
-        run.store.outbox.set_state(replaced, OpState.SUPERSEDED, at=run.now())
+    needless = [old for old in queued if old.id in replaced]
+    supersede(run, needless, f"taken over by {op.id}")
     run.store.outbox.add(op)
     note(
         run,

@@ -1,17 +1,17 @@
 """How a run leaves something for a person, and how it closes what has settled itself.
 
-What becomes an item is decided in `quotey.decide`; here it gets id, times and correlation id.
+What becomes an item is decided in `quotey.decide`; here it gets id, times and correlation id. What
+the end of an operation settles is told in `moot`.
 Every function is called inside a transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from quotey.contract.fields import Entity
-from quotey.contract.journal import Operation, OpKind
+from quotey.contract.journal import Operation
 from quotey.contract.reconciliation import (
-    OVERWROTE_OTHER,
     ConflictKey,
     ConflictType,
     ItemState,
@@ -71,7 +71,8 @@ def close(
 ) -> int:
     """Close the record's waiting items that its new state has settled; give how many.
 
-    `settled` holds field ("*" for any), conflict type and the sentence why.
+    `settled` holds field ("*" for any), conflict type and the sentence why. What is asked about an
+    operation is not settled by what the CRM shows: it waits for that operation's end.
     """
     reasons = tuple(settled)
     if not reasons:
@@ -88,40 +89,11 @@ def _close_one(
 
 
 def _speaks_of(item: Reconciliation, field: str, conflict_type: ConflictType) -> bool:
-    return item.conflict_type == conflict_type and field in (ANY_FIELD, item.field_name)
-
-
-_MOOT = (
-    ConflictType.SCHEMA_MAPPING_MISMATCH,
-    ConflictType.ATTEMPTS_EXHAUSTED,
-    ConflictType.UNKNOWN_OUTCOME,
-)
-
-
-def close_after(run: Run, op: Operation) -> None:
-    """Close what an operation that came through has made moot.
-
-    That is what was said of the operation itself, and of older versions of the same quote; but what
-    was lost to another writer stays until a person has seen it.
-    """
-    for item in run.store.items.open_for(op.entity, (op.entity_id,)).get(op.entity_id, ()):
-        mine = item.operation_id == op.id and item.conflict_type in _MOOT
-        older = (
-            op.kind is OpKind.WRITE_QUOTE
-            and item.conflict_type is ConflictType.STALE_OUTBOUND_WRITE
-            and item.operation_id != op.id
-            and item.detail != OVERWROTE_OTHER
-        )
-        if mine or older:
-            resolve(run, item, f"Version {op.version} has been delivered.")
-
-
-def close_moot(run: Run, op: Operation, but: Collection[ConflictType]) -> None:
-    """Close what was said of sending an operation that has ended otherwise, except for `but`."""
-    for item in run.store.items.open_for(op.entity, (op.entity_id,)).get(op.entity_id, ()):
-        mine = item.operation_id == op.id and item.conflict_type in _MOOT
-        if mine and item.conflict_type not in but:
-            resolve(run, item, "The operation has ended in another way.")
+    return (
+        item.operation_id is None
+        and item.conflict_type == conflict_type
+        and field in (ANY_FIELD, item.field_name)
+    )
 
 
 def resolve(run: Run, item: Reconciliation, why: str) -> bool:

@@ -12,6 +12,7 @@ from quotey.contract.adapter import Call
 from quotey.contract.dto import Canonical, RemoteWrite, Value
 from quotey.contract.errors import Diagnostic, ErrorClass, RemoteFailure, Severity
 from quotey.contract.fields import Entity
+from quotey.contract.identity import local_id
 from quotey.contract.journal import Hold, MirrorRecord, Operation, OpState, RecordState
 from quotey.contract.reconciliation import ConflictType
 from quotey.contract.values import typed
@@ -152,6 +153,21 @@ def _bind(run: Run, op: Operation, written: RemoteWrite) -> None:
     ]
     if waiting:
         run.store.outbox.set_state(waiting, OpState.QUEUED, at=run.now(), due_at=run.now())
+    _judge_anew(run, written.crm_ref)
+
+
+def _judge_anew(run: Run, crm_ref: str) -> None:
+    """Have what was kept out before it had our id judged under it, and asked about under it."""
+    rows = run.store.quarantine.by_refs(run.connection, Entity.DEAL, (crm_ref,)).values()
+    if not rows:
+        return
+    run.store.quarantine.put_many([msgspec.structs.replace(row, fingerprint="") for row in rows])
+    would_be = local_id(run.connection, Entity.DEAL, crm_ref)
+    items.close(run, Entity.DEAL, would_be, (("*", type_, IS_OURS) for type_ in _KEPT_OUT))
+
+
+IS_OURS = "It is a deal that was made here; what is wrong with it is asked under its own id."
+_KEPT_OUT = (ConflictType.SCHEMA_MAPPING_MISMATCH, ConflictType.MISSING_PARENT)
 
 
 def answered(record: MirrorRecord, payload: Canonical, written: RemoteWrite) -> MirrorRecord:
