@@ -50,6 +50,7 @@ CODES = [
     ("malformed", "A value does not have the field's type.", "Mend the record or the transform."),
     ("unknown_value", "A value that the value map does not hold.", "Add it to the map."),
     ("missing_parent", "It names a record that is not mirrored.", "It comes in with its parent."),
+    ("absent", "A recommended field is not in the record.", "Nothing, or map it elsewhere."),
     ("default_used", "A default stood in for an absent value.", "Nothing, or mend the record."),
     ("default_currency", "The connection's default currency was used.", "Nothing, or name one."),
     ("unread", "The source could not give the record.", "It is asked for again at each sync."),

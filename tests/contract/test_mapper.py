@@ -125,6 +125,12 @@ def test_a_default_fills_what_is_empty_and_says_so_every_time(value: object) -> 
     assert "the field's default 'none' was used" in remark.message
 
 
+def test_a_recommended_field_that_is_not_there_leaves_a_note_and_null_leaves_none() -> None:
+    nothing = mapped(Entity.DEAL, {key: one for key, one in DEAL.items() if key != "amount"})
+    assert [(one.field, one.severity) for one in nothing.diagnostics] == [("amount", Severity.NOTE)]
+    assert mapped(Entity.DEAL, {**DEAL, "amount": None}).diagnostics == ()
+
+
 def test_a_deal_without_currency_takes_the_default_currency() -> None:
     answer = mapped(Entity.DEAL, {**DEAL, "currency": None})
     assert answer.values["currency"] == "EUR"

@@ -18,10 +18,10 @@ no CRM lets them be written on a condition (reliability N2)."""
 class SyncSide(CrmSide, DeskSide):
     """Syncs, restarts, time."""
 
-    @rule()
-    def run(self) -> None:
-        """Sync."""
-        self.sync()
+    @rule(accept=st.booleans())
+    def run(self, *, accept: bool) -> None:
+        """Sync; a person may accept a mass change."""
+        self.sync(accept=accept)
 
     @rule(rounds=st.integers(2, 4), minutes=st.sampled_from([0, 1, 15]))
     def run_on(self, rounds: int, minutes: int) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from quotey.contract.fields import Entity, Policy
 from quotey.contract.identity import local_id
-from quotey.desk import accounts, deals, outbox, quotes, reconcile
+from quotey.desk import accounts, deals, locks, outbox, quotes, reconcile
 from quotey.desk.quotes import QuoteTerms
 from quotey.desk.reconcile import Decision
 from tests.machine.test_state_machine import Machine
@@ -159,6 +159,21 @@ def test_what_was_held_for_a_record_goes_once_a_person_has_let_the_record_in(sto
     assert story.there("deal", "D-1")["region"] == "ours"
 
 
+def test_the_end_of_a_lock_lets_in_nothing_of_a_record_that_is_kept_out(story: Story) -> None:
+    """Its one field was judged alone: the record left quarantine, and its parent was "known"."""
+    locks.lock(story.theatre.desk(), "deal/D-1", "amount", duration="2h", reason="talks")
+    story.theatre.crm.set("deal", "D-1", {"amount": "5"})
+    story.sync()
+    story.theatre.crm.set("deal", "D-1", {"account_id": "A-404"})
+    story.sync()
+    story.theatre.turn(hours=3)
+    story.settle()
+    assert story.waiting("missing_parent")
+    story.theatre.crm.set("deal", "D-1", {"account_id": "A-2"})
+    story.settle()
+    assert story.here("D-1")["local"]["amount"] == "5"
+
+
 def test_dropping_a_write_leaves_the_question_about_its_record_that_is_kept_out(
     story: Story,
 ) -> None:
@@ -261,6 +276,18 @@ def test_an_answer_that_tells_of_a_state_that_has_passed_is_no_delivery(story: S
     story.theatre.crm.set("account", "A-1", {"tag": "theirs"})
     story.settle()
     assert story.there("account", "A-1")["tag"] == "ours"
+
+
+def test_what_goes_back_to_what_it_was_before_our_write_is_seen(story: Story) -> None:
+    """The hash was still that of the payload before our write: the person's change was no news."""
+    accounts.update(story.theatre.desk(), "A-1", {"segment": "enterprise"})
+    story.sync()
+    assert story.there("account", "A-1")["segment"] == "Enterprise"
+    story.theatre.turn(minutes=5)
+    now = story.theatre.clock.now()
+    story.theatre.crm.set("account", "A-1", {"segment": "SMB"}, at=now)
+    story.settle()
+    assert story.here("A-1", Entity.ACCOUNT)["local"]["segment"] == "smb"
 
 
 # --- deals that are made here ---------------------------------------------------------------------

@@ -19,6 +19,7 @@ from quotey.adapters.stub import PROVIDER, StubCrmAdapter, StubSettings, StubToo
 from quotey.contract.adapter import CrmAdapter
 from quotey.contract.mapping import Mapping
 from quotey.contract.mapping_file import parse_mapping
+from quotey.decide.inbound import MassLimits
 from quotey.desk.ports import DeskPorts
 from quotey.store import Store, open_store
 from quotey.sync import engine
@@ -105,6 +106,10 @@ MAPPINGS = {"own": _OWN, "narrow": _OWN + _NARROW, "turned": _OWN + _TURNED}
 """Mappings to change between; each has another fingerprint."""
 
 
+LIMITS = SyncLimits(mass=MassLimits(min_mirrored=4, max_gone_share=0.5))
+"""So that a few deletions are a mass already."""
+
+
 class StagePlan(CrashPlan):
     """A crash plan that may do something else at a point instead of ending the process."""
 
@@ -152,7 +157,7 @@ class Theatre:
     tier: int = 1
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(START))
     mapping_name: str = "own"
-    limits: SyncLimits = field(default_factory=SyncLimits)
+    limits: SyncLimits = LIMITS
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     watch: Callable[[Store], None] = lambda _store: None
 

@@ -321,6 +321,9 @@ def test_each_dto_has_mapping_diagnostics_for_partial_field_coverage(synced: Wor
     assert account.domain is UNSET
     told = {(one.field, one.code) for one in account.diagnostics}
     assert told == {("segment", "default_used"), ("domain", "malformed")}
+    synced.crm.set("account", "A-1", {}, unset=["website"])
+    partial = synced.adapter.lookup_account("Alder", call=CALL)[0]
+    assert ("domain", "absent") in {(one.field, one.code) for one in partial.diagnostics}
     whole = synced.adapter.lookup_account("Birch", call=CALL)[0]
     assert whole.diagnostics == ()
     assert {"diagnostics"} <= set(CrmSyncResultDto.__struct_fields__) & set(

@@ -133,6 +133,7 @@ class _FieldReader(msgspec.Struct, frozen=True):
     remark: Diagnostic | None
     missing: Diagnostic
     malformed: Diagnostic
+    absent: Diagnostic
 
 
 class _EntityReader:
@@ -230,6 +231,8 @@ def _read_field(
         return field.default_value
     if field.required:
         problems.append(field.missing)
+    elif raw is UNSET and not field.custom:
+        remarks.append(field.absent)
     return UNSET if raw is UNSET or _keeps(field, raw) else None
 
 
@@ -280,6 +283,14 @@ def _compiled(mapping: Mapping, entity: Entity, field: FieldMapping) -> _FieldRe
             entity, field.name, "missing", f"{where} is required and absent, null or blank."
         ),
         malformed=_problem(entity, field.name, "malformed", f"{where} is malformed:"),
+        # Source: seed 2.2, "mapping diagnostics for partial field coverage".
+        absent=_problem(
+            entity,
+            field.name,
+            "absent",
+            f"{where} is recommended and not in the record; what is here stays.",
+            Severity.NOTE,
+        ),
     )
 
 

@@ -13,7 +13,7 @@ import structlog
 
 from quotey.contract.adapter import INVALID_CURSOR, Call
 from quotey.contract.dto import CrmSyncResultDto
-from quotey.contract.errors import Diagnostic, ErrorClass, RemoteFailure
+from quotey.contract.errors import Diagnostic, ErrorClass, RemoteFailure, Severity
 from quotey.contract.fields import Entity
 from quotey.contract.journal import Counts, RecordState, SyncDirection, SyncState
 from quotey.decide.inbound import MassCounts, mass_change
@@ -199,7 +199,10 @@ MOST_DIAGNOSTICS = 20
 
 
 def _most_telling(state: SyncState, judged: list[changes.Judged]) -> tuple[Diagnostic, ...]:
-    """Keep the first diagnostics of a run, each with the record that it speaks of (seed 3.3)."""
+    """Keep the first diagnostics of a run, each with the record that it speaks of (seed 3.3).
+
+    Notes stay with the DTO: a field that the source does not give would crowd out what is wrong.
+    """
     found = [*state.diagnostics]
     for one in judged:
         if len(found) >= MOST_DIAGNOSTICS:
@@ -208,6 +211,7 @@ def _most_telling(state: SyncState, judged: list[changes.Judged]) -> tuple[Diagn
         found += [
             problem if problem.crm_ref else msgspec.structs.replace(problem, crm_ref=ref)
             for problem in one.plan.diagnostics
+            if problem.severity is not Severity.NOTE
         ]
     return tuple(found[:MOST_DIAGNOSTICS])
 

@@ -170,11 +170,16 @@ IS_OURS = "It is a deal that was made here; what is wrong with it is asked under
 _KEPT_OUT = (ConflictType.SCHEMA_MAPPING_MISMATCH, ConflictType.MISSING_PARENT)
 
 
+WRITTEN = "written"
+"""A content hash that no payload has: we wrote to the record, and have not read it since."""
+
+
 def answered(record: MirrorRecord, payload: Canonical, written: RemoteWrite) -> MirrorRecord:
     """Give the record after a write: the base is what the CRM now holds of what was sent.
 
     Where the CRM made another value of it and nobody has edited it since, ours follows: it is their
-    way of writing the same.
+    way of writing the same. What was read before the write is not there any more, so its hash goes
+    too: that somebody goes back to it is news.
     """
     said = {
         name: payload[name] if name == PARENT else written.values.get(name, payload[name])
@@ -191,6 +196,7 @@ def answered(record: MirrorRecord, payload: Canonical, written: RemoteWrite) -> 
         local=local,
         source_ts=written.source_ts,
         source_version=written.source_version,
+        content_hash=WRITTEN,
     )
 
 

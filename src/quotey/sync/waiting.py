@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from quotey.contract.adapter import Call
 from quotey.contract.dto import CrmSyncResultDto, RemoteRecord
 from quotey.contract.fields import Entity
-from quotey.contract.journal import Counts, MirrorRecord, Quarantined
+from quotey.contract.journal import Counts, Quarantined
 from quotey.contract.reconciliation import ConflictType
 from quotey.decide.inbound import held_facts, plan_record
 from quotey.sync import changes, door, items
@@ -141,14 +141,20 @@ def ended_locks(run: Run) -> int:
     mirrors = [mirror for mirror in ended if mirror.entity in run.readable()]
     for mirror in mirrors:
         with run.store.transaction("lock ended"):
-            _after_lock(run, mirror)
+            _after_lock(run, mirror.entity, mirror.id)
         run.breathe()
     return len(mirrors)
 
 
-def _after_lock(run: Run, mirror: MirrorRecord) -> None:
-    now, mapping = run.now(), run.mapped(mirror.entity)
-    locks = run.store.locks.active(mirror.entity, (mirror.id,), now).get(mirror.id, {})
+def _after_lock(run: Run, entity: Entity, id_: str) -> None:
+    """Judge one record; one that is kept out is judged whole when it is let in."""
+    mirror = run.store.records.get(entity, id_)  # a command may have come in between
+    assert mirror is not None, "records are never deleted"
+    refs = [ref for ref in (mirror.crm_ref, run.store.records.ref_of(entity, id_)) if ref]
+    if run.store.quarantine.by_refs(run.connection, entity, refs):
+        return
+    now, mapping = run.now(), run.mapped(entity)
+    locks = run.store.locks.active(entity, (id_,), now).get(id_, {})
     facts = held_facts(mirror, mapping, now=now, locks=locks)
-    judged = Judged(Seen(facts.record, facts.content_hash, None), mirror.id, plan_record(facts))
-    carry_out(run, mirror.entity, (judged,))
+    judged = Judged(Seen(facts.record, facts.content_hash, None), id_, plan_record(facts))
+    carry_out(run, entity, (judged,))
