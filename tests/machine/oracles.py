@@ -35,6 +35,7 @@ LEGAL = {
         ("dead", "superseded"),
         ("dead", "queued"),
         ("discarded", "queued"),
+        ("delivered", "queued"),
     },
     "sync": {
         ("idle", "syncing"),
@@ -151,7 +152,9 @@ def _speaks_of(item: Row, op: Row, operations: dict[str, Row]) -> bool:
     if item["entity_id"] != op["entity_id"] or item["conflict_type"] not in _OF_OPERATIONS:
         return False
     about = operations.get(item["operation_id"] or "")
-    return about is None or about["seq"] >= op["seq"]
+    if about is None or about["finished_at"] is None:
+        return True
+    return bool(about["finished_at"] >= op["finished_at"])
 
 
 def every_reject_is_listed(witness: Witness) -> None:

@@ -44,6 +44,12 @@ class Story(Machine):
         self.quote_rows = self.witness.dump("quote", "quote_version")
         return quote.id
 
+    def publish_again(self, quote_id: str) -> None:
+        """Publish a quote in place of another."""
+        answer = quotes.publish(self.theatre.desk(), quote_id)
+        self.told.quoted(answer.quote.current)
+        self.quote_rows = self.witness.dump("quote", "quote_version")
+
     def there(self, entity: str, ref: str) -> dict[str, Any]:
         """Give a record's payload in the CRM."""
         return dict(self.theatre.crm.show(entity, ref).payload)
@@ -126,6 +132,21 @@ def test_accepting_that_a_record_is_gone_does_not_bury_one_that_has_come_back(
         story.told.dropped |= {item["operation_id"]}
         story.apply(item, CRM_WINS)
     assert story.here("D-1")["state"] == "live"
+
+
+def test_an_edit_that_a_person_was_asked_about_goes_out_once_the_crm_is_back_where_it_was(
+    story: Story,
+) -> None:
+    """The question closed by itself, and the edit, whose write was dropped for it, never went."""
+    now = story.theatre.clock.now()
+    story.theatre.crm.set("account", "A-1", {"segment": "Enterprise"}, at=now)
+    accounts.update(story.theatre.desk(), "A-1", {"segment": "mid_market"})
+    story.sync()
+    assert story.waiting("undecided_merge")
+    story.theatre.crm.set("account", "A-1", {"segment": "SMB"}, at=now)
+    story.settle()
+    assert not story.waiting("undecided_merge")
+    assert story.there("account", "A-1")["segment"] == "Mid-Market"
 
 
 # --- records that are kept out --------------------------------------------------------------------
@@ -261,6 +282,24 @@ def test_the_end_of_the_old_ref_does_not_end_a_record_that_was_rebound(story: St
     assert story.here("A-2", Entity.ACCOUNT)["state"] == "live"
 
 
+def test_what_was_asked_of_a_ref_that_was_nobodys_is_moot_once_it_is_rebound(
+    story: Story,
+) -> None:
+    """It had been kept out under an id of its own, which nobody ever looked at again."""
+    fields = {"name": "New", "stage": "open", "currency": "EUR", "account_id": "A-77"}
+    ref = story.theatre.crm.add("deal", "", {**fields, "code": "k1"}).ref
+    story.edit("D-1", x_region="ours")
+    story.theatre.crm.merge("deal", "D-1", ref)
+    story.sync()
+    assert story.waiting("missing_parent")
+    [item] = story.waiting("identity_mismatch")
+    story.apply(item, REBIND)
+    story.theatre.crm.set("deal", ref, {"account_id": "A-1"})
+    story.settle()
+    assert not story.waiting("missing_parent")
+    assert story.there("deal", ref)["region"] == "ours"
+
+
 # --- what the CRM answers -------------------------------------------------------------------------
 
 
@@ -288,6 +327,30 @@ def test_what_goes_back_to_what_it_was_before_our_write_is_seen(story: Story) ->
     story.theatre.crm.set("account", "A-1", {"segment": "SMB"}, at=now)
     story.settle()
     assert story.here("A-1", Entity.ACCOUNT)["local"]["segment"] == "smb"
+
+
+def test_a_late_look_leaves_the_slot_to_the_later_write_that_waits_for_it() -> None:
+    """It took a newer marker for a late landing, and sent a quote again that was not published.
+
+    So an older version of the published one could go over a newer one of a copy of this desk.
+    """
+    story = Story()
+    story.begin(synced=True, tier=3)
+    first, second = story.quote_for("D-1"), story.quote_for("D-1")
+    story.publish_again(second)
+    story.theatre.crm.fail("timeout_before", operation="write_quote")
+    story.sync()
+    story.theatre.turn(minutes=1)
+    story.sync()
+    assert story.there("deal", "D-1")["quote_id"] == second
+    story.publish_again(first)
+    texts = dict(zip(MARKER, (story.told.instance, first, "9", "x"), strict=True))
+    story.theatre.crm.set("deal", "D-1", texts)
+    story.theatre.turn(hours=1)
+    story.settle()
+    assert story.there("deal", "D-1")["quote_version"] == 9
+    assert story.waiting("stale_outbound_write")
+    story.teardown()
 
 
 # --- deals that are made here ---------------------------------------------------------------------

@@ -164,9 +164,12 @@ def _update(facts: RecordFacts, mirror: MirrorRecord) -> RecordPlan:
 def _goes_out(one: FieldDecision, mirror: MirrorRecord) -> bool:
     """Whether the local value is to be sent.
 
-    What was edited here while the record was gone was refused then; once it is back, it goes.
+    What was edited here while the record was gone, or while a person was asked about the field, was
+    not sent then; once the CRM is back where it was, it goes.
     """
-    if isinstance(one.verdict, Keep) and mirror.state is RecordState.GONE:
+    if isinstance(one.verdict, Keep) and (
+        mirror.state is RecordState.GONE or one.field in mirror.remote
+    ):
         return one.facts.field.flows_out
     return isinstance(one.verdict, Reassert)
 

@@ -10,6 +10,7 @@ import msgspec
 
 from quotey.contract.errors import Diagnostic, RefusedError, Severity
 from quotey.contract.fields import Entity
+from quotey.contract.identity import local_id
 from quotey.contract.journal import (
     MirrorRecord,
     Operation,
@@ -54,6 +55,7 @@ def rebind(desk: DeskPorts, item: Reconciliation, settlement: Settlement) -> Eff
         desk.store.quarantine.remove(record.connection, record.entity, [before])
     desk.store.quarantine.put_many([_to_be_read(desk, record, ref)])
     closed = close_siblings(desk, item, record, f"rebound to {ref}")
+    closed += _close_stranger(desk, record, ref)
     _send_updates_again(desk, alive, item, ref)
     operation = _write_published_again(desk, record, item)
     return Effect(
@@ -181,6 +183,15 @@ def close_siblings(
         for one in waiting
         if one.id != item.id and one.conflict_type in kinds
     )
+
+
+def _close_stranger(desk: DeskPorts, record: MirrorRecord, ref: str) -> tuple[str, ...]:
+    """Close what was asked of the ref while it was nobody's; it is asked anew under our id."""
+    would_be = local_id(record.connection, record.entity, ref)
+    if desk.store.records.get(record.entity, would_be) is not None:
+        return ()
+    waiting = desk.store.items.open_for(record.entity, [would_be]).get(would_be, ())
+    return tuple(stale.close(desk, one, f"it is {record.id} from now on") for one in waiting)
 
 
 def _send_updates_again(

@@ -14,7 +14,14 @@ from quotey.contract.adapter import Call
 from quotey.contract.dto import MarkerReading
 from quotey.contract.errors import ErrorClass, RemoteFailure
 from quotey.contract.fields import Entity
-from quotey.contract.journal import LateLook, Operation, OpState, RecordState
+from quotey.contract.journal import (
+    PENDING,
+    LateLook,
+    Operation,
+    OpKind,
+    OpState,
+    RecordState,
+)
 from quotey.contract.reconciliation import ConflictType
 from quotey.decide.lifecycle import OpEvent, move
 from quotey.decide.outbound import AlreadyThere, Send, Stale, guard_writeback
@@ -22,6 +29,7 @@ from quotey.decide.plan import ItemDraft
 from quotey.decide.retry import delay
 from quotey.sync import door, items
 from quotey.sync.door import note
+from quotey.sync.doubt import slot_of
 from quotey.sync.ending import ABSENCE
 from quotey.sync.ports import Run
 from quotey.sync.push_quote import marker_of, shown, stale_item
@@ -118,6 +126,9 @@ def _send_again(run: Run, taken: LateLook, op: Operation, reading: MarkerReading
         if not _at_rest(run, op):
             run.store.looks.put_off(taken, taken.due_at, tries=taken.tries)
             return False
+        if later := _later_writes(run, op):
+            _leave_to(run, taken, op, later)
+            return False
         if taken.tries + 1 >= run.limits.retry.max_attempts:
             _give_up(run, taken, op, "An older version keeps coming back.")
             return False
@@ -140,6 +151,23 @@ def _at_rest(run: Run, op: Operation) -> bool:
     now = run.store.outbox.get(op.id)
     delivered = now is not None and now.state is OpState.DELIVERED
     return delivered and not any(one.state in flying for one in lane)
+
+
+def _later_writes(run: Run, op: Operation) -> tuple[Operation, ...]:
+    """Give later writes of the slot that wait, or that only a person can help."""
+    slot, states = slot_of(run, op), (*PENDING, OpState.CONFLICT, OpState.DEAD)
+    lane = run.store.outbox.list(run.connection, states=states, lane=op.lane, after=op.seq)
+    return tuple(
+        one for one in lane if one.kind is OpKind.WRITE_QUOTE and slot_of(run, one) == slot
+    )
+
+
+def _leave_to(run: Run, taken: LateLook, op: Operation, later: tuple[Operation, ...]) -> None:
+    """Leave the slot to a later write: what its guard refuses to replace, nobody else may."""
+    if any(one.state in PENDING for one in later):
+        run.store.looks.put_off(taken, run.now() + run.limits.late_look, tries=taken.tries)
+    elif run.store.looks.close(taken):
+        _note(run, "operation.look_ended", op, why="A person decides about a later write.")
 
 
 def _not_seen(run: Run, taken: LateLook, op: Operation, failure: RemoteFailure) -> None:
