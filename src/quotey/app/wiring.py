@@ -25,7 +25,7 @@ from quotey.contract.errors import ConfigError, MappingError, UsageError
 from quotey.contract.mapping import Mapping
 from quotey.contract.secret import Secret
 from quotey.desk.ports import DeskPorts
-from quotey.store import Role, Store, open_store
+from quotey.store import Place, Role, Store, open_store
 from quotey.sync.clock import Clock, SystemClock, fresh_id, roll
 
 if TYPE_CHECKING:  # structlog costs more to import than a status takes
@@ -170,7 +170,8 @@ class House:
 
     def store(self, role: Role) -> Store:
         """Open the database in a role; "desk" for commands, "sync" cannot write quotes (G1)."""
-        store = open_store(self.settings.home / DATABASE, role=role)
+        place = Place(allow_network=self.settings.allow_network_fs)
+        store = open_store(self.settings.home / DATABASE, role=role, place=place)
         self._open.callback(store.close)
         return store
 

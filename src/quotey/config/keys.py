@@ -65,6 +65,10 @@ KEYS: dict[str, tuple[Callable[[object], object], str]] = {
     "mappings": (_text, "folder of your own mapping files, `<connection>.toml`"),
     "attachments": (_text, "folder that attachment references cannot leave"),
     "actor": (_text, "who the audit log names; default the login name"),
+    "allow_network_fs": (
+        _flag,
+        "let `home` be on a network file system, for one process only; default false",
+    ),
     "demo": (_flag, "use the stub although credentials of a live CRM are set; default false"),
     "limits.lease_seconds": (_whole(8, 3600), "how long one process holds a run or an operation"),
     "limits.attempts": (_whole(1, 100), "sent requests of one operation before it is dead"),

@@ -174,6 +174,7 @@ class _Reading:
             limits=msgspec.convert(self._group("limits"), Limits),
             log=msgspec.convert(self._group("log"), Log),
             source=path,
+            allow_network_fs=bool(self.values.get("allow_network_fs", False)),
             demo=bool(self.values.get("demo", False)),
             variables=frozenset(name for name, value in environ.items() if value),
         )

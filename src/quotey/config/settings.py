@@ -53,7 +53,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be set. With no configuration at all: the stub and its demo data.
 
     `home` holds the database; `mappings` the user's `<connection>.toml` files; `attachments` is
-    the root that attachment references cannot leave; `actor` is the name in the audit log. `demo`
+    the root that attachment references cannot leave; `actor` is the name in the audit log.
+    `allow_network_fs` lets the database lie where locks do not hold between machines. `demo`
     says that the stub is meant although credentials of a live CRM are at hand; `variables` are the
     names of what is set in the environment, without the values.
     """
@@ -69,5 +70,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     log: Log = Log()
     source: Path | None = None
+    allow_network_fs: bool = False
     demo: bool = False
     variables: frozenset[str] = frozenset()

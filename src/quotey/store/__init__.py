@@ -3,6 +3,7 @@
 from quotey.store.chain import ChainHead, ChainReport
 from quotey.store.guard import QUOTE_TABLES, Role
 from quotey.store.items import ItemGroup
+from quotey.store.place import Place
 from quotey.store.records import Known
 from quotey.store.store import Store, open_store
 
@@ -12,6 +13,7 @@ __all__ = [
     "ChainReport",
     "ItemGroup",
     "Known",
+    "Place",
     "Role",
     "Store",
     "open_store",

@@ -8,15 +8,17 @@ from pathlib import Path
 
 from quotey.contract.errors import StoreError
 from quotey.store.faults import NOTHING_CHANGED
+from quotey.store.place import Place, refuse_folder
 
 
-def prepare(path: Path) -> None:
+def prepare(path: Path, place: Place) -> None:
     """Make folder (0700) and empty file (0600) where they are missing.
 
-    StoreError when the place is taken by something that is no plain file, or cannot be made. An
-    existing file is only looked at: to open and close it would drop the locks that this process
-    holds on it (https://sqlite.org/howtocorrupt.html, 2.2).
+    StoreError when the place is not fit (see `place`), is taken by something that is no plain file,
+    or cannot be made. An existing file is only looked at: to open and close it would drop the locks
+    that this process holds on it (https://sqlite.org/howtocorrupt.html, 2.2).
     """
+    refuse_folder(path.parent, place)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         create(path)

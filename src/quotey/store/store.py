@@ -25,6 +25,7 @@ from quotey.store.items import Items
 from quotey.store.locks import Locks
 from quotey.store.looks import Looks
 from quotey.store.outbox import Outbox
+from quotey.store.place import Place
 from quotey.store.quarantine import Quarantine
 from quotey.store.quotes import Quotes
 from quotey.store.records import Records
@@ -133,13 +134,15 @@ def open_store(
     busy_timeout: float = 5.0,
     entropy: Entropy = os.urandom,
     kind: type[Store] = Store,
+    place: Place = Place(),  # noqa: B008 - frozen
 ) -> Store:
     """Open the database file, making or upgrading it when needed.
 
     `busy_timeout` is in seconds. `entropy` makes the audit key and the instance id, once per file.
-    StoreError when the file is damaged, too new, another program's or not writable.
+    `place` says what is accepted of the folder. StoreError when the folder is not fit, and when the
+    file is damaged, too new, another program's or not writable.
     """
-    prepare(path)
+    prepare(path, place)
     with in_our_words(path):
         connection = connect(path, busy_timeout=busy_timeout)
     try:
