@@ -32,6 +32,7 @@ from quotey.contract.mapping import Mapping
 from quotey.contract.mapping_file import parse_mapping
 from quotey.contract.quote import Quote, QuoteStatus, QuoteVersion
 from quotey.contract.reconciliation import ConflictType, ItemState, Reconciliation
+from quotey.contract.sweep import Sweep
 from quotey.store import Store, open_store
 from quotey.sync import engine
 from quotey.sync.ports import Ports, Run, SyncLimits
@@ -159,8 +160,19 @@ class World:
         *,
         entities: tuple[Entity, ...] = (Entity.ACCOUNT, Entity.CONTACT, Entity.DEAL),
         accept_mass_change: bool = False,
+        sweep: bool = False,
     ) -> SyncReport:
-        return engine.run(self.ports, entities=entities, accept_mass_change=accept_mass_change)
+        return engine.run(
+            self.ports,
+            entities=entities,
+            accept_mass_change=accept_mass_change,
+            sweep_now=sweep,
+        )
+
+    def swept(self, entity: Entity = Entity.DEAL) -> Sweep:
+        found = self.store.sweeps.get("main", entity)
+        assert found is not None
+        return found
 
     def turn(self, **span: float) -> None:
         """Let time pass."""

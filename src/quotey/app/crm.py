@@ -30,15 +30,21 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def sync(
-    house: House, entities: Sequence[Entity], progress: Show, *, accept_mass_change: bool
+    house: House,
+    entities: Sequence[Entity],
+    progress: Show,
+    *,
+    accept_mass_change: bool,
+    sweep: bool,
 ) -> SyncReport:
-    """Run once: pull all, then drain what is due. Raises StoreError, StoreBusyError."""
+    """Run once: pull all, sweep, then drain what is due. Raises StoreError, StoreBusyError."""
     this = house.correlation_id()
     return engine.run(
         house.ports(this, progress),
         correlation_id=this,
         entities=_readable(entities),
         accept_mass_change=accept_mass_change,
+        sweep_now=sweep,
     )
 
 

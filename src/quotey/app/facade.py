@@ -115,16 +115,20 @@ class Quotey:
         *,
         entities: Sequence[Entity] = (),
         accept_mass_change: bool = False,
+        sweep: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> SyncReport:
         """Read what changed in the CRM, send what is due, then stop (seed 5.1).
 
-        `entities` are those to read; none means all. A failure of the CRM is told in the report,
+        `entities` are those to read; none means all. `sweep` lists every id of them now, due or
+        not, and brings what reading had missed. A failure of the CRM is told in the report,
         not raised.
         """
         from quotey.app import crm
 
-        return crm.sync(self._house, entities, progress, accept_mass_change=accept_mass_change)
+        return crm.sync(
+            self._house, entities, progress, accept_mass_change=accept_mass_change, sweep=sweep
+        )
 
     def plan(
         self,

@@ -22,6 +22,7 @@ def sync_limits(limits: Limits) -> SyncLimits:
         lease=Lease(duration=timedelta(seconds=lease), margin=timedelta(seconds=min(5, lease / 8))),
         read_timeout=min(10, lease / 4),
         write_timeout=min(15, lease * 3 / 8),
+        sweep_every=timedelta(hours=limits.sweep_hours),
         retry=RetryLimits(
             max_attempts=limits.attempts, window=timedelta(hours=limits.window_hours)
         ),

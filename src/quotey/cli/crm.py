@@ -17,7 +17,7 @@ from quotey.cli.draw_sync import draw_plan, draw_report
 from quotey.cli.progress import Show
 from quotey.cli.screen import Screen
 from quotey.contract.counting import counted
-from quotey.contract.errors import ExitCode
+from quotey.contract.errors import ExitCode, UsageError
 from quotey.contract.fields import Entity
 
 Entities = Annotated[
@@ -50,18 +50,27 @@ def sync(
     accept_mass_change: Annotated[
         bool, Parameter(help="go on although much would change at once")
     ] = False,
+    sweep: Annotated[
+        bool, Parameter(help="list every id now, and bring what reading had missed")
+    ] = False,
     progress: Show = None,
 ) -> Answer:
     """Read what changed in the CRM, then send what is due, then stop.
 
-    It ends with exit code 3 while something waits for a person.
+    Once a day it also sweeps: all ids are listed and compared, and what reading had missed is
+    brought in and counted. It ends with exit code 3 while something waits for a person.
 
     $ quotey crm sync
     $ quotey crm sync --dry-run
+    $ quotey crm sync --sweep
     """
+    if dry_run and sweep:
+        raise UsageError("A sweep cannot be shown without being done: leave out one of the two.")
     if dry_run:
         return plan(quotey=quotey, entity=entity, progress=progress)
-    report = quotey.sync(entities=entity, accept_mass_change=accept_mass_change, progress=progress)
+    report = quotey.sync(
+        entities=entity, accept_mass_change=accept_mass_change, sweep=sweep, progress=progress
+    )
     return Answer(
         data=report,
         draw=lambda screen: draw_report(screen, report),

@@ -91,7 +91,7 @@ def fail(
     """Tell the CRM to fail.
 
     Kinds: timeout_before, timeout_after, server_error, rate_limited, auth, mapping_error,
-    partial_batch, duplicate_page, out_of_order, late_effect (of write_quote).
+    partial_batch, duplicate_page, out_of_order, skipped_rows, late_effect (of write_quote).
 
     $ quotey crm stub fail timeout_after --operation write_quote
     $ quotey crm stub fail rate_limited --retry-after 30 --times 2

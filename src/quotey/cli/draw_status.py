@@ -7,6 +7,8 @@ from quotey.cli.draw_items import draw_causes
 from quotey.cli.screen import Screen
 from quotey.contract.counting import counted
 
+SWEPT = ("missing", "stale", "gone", "unproven")
+
 
 def draw_status(screen: Screen, status: Status) -> None:
     """Draw the verdict with its reasons, each entity, what waits and what is open."""
@@ -26,12 +28,31 @@ def draw_status(screen: Screen, status: Status) -> None:
             for one in status.entities
         ],
     )
+    _draw_sweeps(screen, status)
     if status.outbox.counts:
         screen.line()
         screen.table(("outbox", "operations"), sorted(status.outbox.counts.items()))
     if status.causes:
         screen.line()
         draw_causes(screen, status.causes)
+
+
+def _draw_sweeps(screen: Screen, status: Status) -> None:
+    """Draw what the sweeps found that reading had missed; nothing before the first one."""
+    swept = [one for one in status.entities if one.sweep.listed or one.missed_total]
+    if swept:
+        screen.line()
+        screen.table(
+            ("swept", "at", "ids", *SWEPT, "missed ever"),
+            [
+                (
+                    *(one.entity, one.swept_at, one.sweep.listed),
+                    *(getattr(one.sweep, name) for name in SWEPT),
+                    one.missed_total,
+                )
+                for one in swept
+            ],
+        )
 
 
 def _figures(status: Status) -> list[tuple[str, object]]:

@@ -9,6 +9,7 @@ from quotey.cli.phrases import in_words
 from quotey.cli.screen import Screen
 from quotey.contract.counting import counted
 from quotey.contract.journal import Counts
+from quotey.contract.sweep import SweepCounts
 
 INBOUND = ("read", "created", "updated", "unchanged", "stale", "rejected", "conflicts", "gone")
 OUTBOUND = ("delivered", "retried", "held", "superseded", "conflicts")
@@ -32,7 +33,25 @@ def draw_report(screen: Screen, report: SyncReport) -> None:
             for one in report.entities
         ],
     )
+    for one in report.entities:
+        if one.sweep is not None:
+            screen.line(swept(one.entity, one.sweep), style="warn" if one.sweep.missed else "")
     draw_failures(screen, report.failures)
+
+
+def swept(entity: str, sweep: SweepCounts) -> str:
+    """Say what a sweep met.
+
+    >>> swept("deal", SweepCounts(listed=40, stale=1, unproven=2))
+    'deal swept: 40 ids, 1 missed by reading (1 stale), 2 not listed and not known to be deleted'
+    """
+    causes = {"missing": sweep.missing, "stale": sweep.stale, "gone": sweep.gone}
+    told = ", ".join(f"{number:,} {name}" for name, number in causes.items() if number)
+    parts = [f"{counted(sweep.listed, 'id')}", f"{sweep.missed:,} missed by reading"]
+    parts[-1] += f" ({told})" if told else ""
+    if sweep.unproven:
+        parts.append(f"{sweep.unproven:,} not listed and not known to be deleted")
+    return f"{entity} swept: {', '.join(parts)}"
 
 
 def draw_failures(screen: Screen, failures: Sequence[Failure]) -> None:

@@ -76,6 +76,10 @@ KEYS: dict[str, tuple[Callable[[object], object], str]] = {
     "limits.mass_minimum": (_whole(1, 1_000_000), "records below which mass changes are not asked"),
     "limits.mass_gone_share": (_share, "share of records that one run may lose before it asks"),
     "limits.mass_change_share": (_share, "share that it may change before it asks; 1: never asks"),
+    "limits.sweep_hours": (
+        _whole(0, 8760),
+        "hours between two sweeps, which list all ids and find what reading had missed; 0: never",
+    ),
     "log.level": (
         _choice("auto", "debug", "info", "warning", "error"),
         "what is told on stderr; `auto`: errors, and with `crm watch` also what was done",

@@ -18,6 +18,8 @@ from quotey.contract.dto import (
     CrmDealDto,
     CrmQuoteWriteDto,
     CrmSyncResultDto,
+    Ends,
+    IdPage,
     MarkerReading,
     QuoteMarker,
     RemoteWrite,
@@ -167,3 +169,24 @@ class Counting(Protocol):
 
     def calls_of(self, kind: OpKind) -> int:
         """How many requests carrying out one operation takes when all goes well."""
+
+
+@runtime_checkable
+class Sweepable(Protocol):
+    """An adapter that can list what is there, past every window and index; not every one can.
+
+    What a sweep finds, incremental reading had missed (reliability R7).
+    """
+
+    def list_ids(
+        self, entity: Entity, place: str, *, read_to: str, limit: int, call: Call
+    ) -> IdPage:
+        """List living records after `place` ("" = the beginning), never from a search index.
+
+        `read_to` is the cursor at which incremental reading stands; it decides what is `due`.
+        """
+
+    def find_ends(
+        self, entity: Entity, crm_refs: tuple[str, ...], *, read_to: str, call: Call
+    ) -> Ends:
+        """Find out what became of records that were not listed, by positive evidence (law 11)."""

@@ -140,6 +140,41 @@ class CrmSyncResultDto(msgspec.Struct, frozen=True, kw_only=True):
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """One living record in a list of ids: where it stands, not what it says.
+
+    `due`: incremental reading must have brought this revision by now, and will not bring it any
+    more, by the cursor that was named.
+    """
+
+    crm_ref: str
+    source_ts: datetime
+    source_version: str
+    due: bool = True
+
+
+class IdPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of a list of all living records of an entity; `next_place` is opaque."""
+
+    entity: Entity
+    listed: tuple[Listed, ...]
+    next_place: str
+    has_more: bool
+
+
+class Ends(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of records that are not listed any more.
+
+    `records` are tombstones, each with positive evidence: the bin, the list of deletions, a "not
+    found" by id, a survivor. `living` are there after all. Of all others nothing is known. `due`
+    are ends that incremental reading must have told by now, or never tells.
+    """
+
+    records: tuple[RemoteRecord, ...] = ()
+    living: frozenset[str] = frozenset()
+    due: frozenset[str] = frozenset()
+
+
 class MarkerState(StrEnum):
     """What a keyed read of the marker found."""
 

@@ -22,6 +22,7 @@ from quotey.contract.journal import (
     SyncState,
 )
 from quotey.contract.reconciliation import ItemState
+from quotey.contract.sweep import Sweep, SweepCounts
 from quotey.desk.ports import DeskPorts
 from quotey.desk.stuck import Facts, Stuck, stuck
 from quotey.store.items import ItemGroup
@@ -33,7 +34,9 @@ class EntityStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One entity of the mirror and its inbound `crm_sync_state` (seed 6.2).
 
     `age_seconds` is the time since the last success, None when there was none. `live`, `gone` and
-    `rejected` (in quarantine) are counted now; `error*` speak of the last run.
+    `rejected` (in quarantine) are counted now; `error*` speak of the last run. `swept_at` is when
+    the last sweep ended (or the first load), `sweep` what it met, `missed_total` what all sweeps
+    found that reading had missed.
     """
 
     entity: Entity
@@ -46,6 +49,9 @@ class EntityStatus(msgspec.Struct, frozen=True, kw_only=True):
     error_class: ErrorClass | None = None
     error: str = ""
     correlation_id: str = ""
+    swept_at: datetime | None = None
+    sweep: SweepCounts = SweepCounts()
+    missed_total: int = 0
 
 
 class OutboxStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,6 +198,7 @@ def _ahead(moment: datetime | None, now: datetime) -> datetime | None:
 
 def _entity(desk: DeskPorts, name: str, state: SyncState) -> EntityStatus:
     by_state = desk.store.records.count_by_state(name, state.entity)
+    swept = desk.store.sweeps.get(name, state.entity) or Sweep(connection=name, entity=state.entity)
     return EntityStatus(
         entity=state.entity,
         phase=state.phase,
@@ -203,6 +210,9 @@ def _entity(desk: DeskPorts, name: str, state: SyncState) -> EntityStatus:
         error_class=state.error_class,
         error=state.error,
         correlation_id=state.correlation_id,
+        swept_at=swept.finished_at,
+        sweep=swept.counts,
+        missed_total=swept.missed_total,
     )
 
 

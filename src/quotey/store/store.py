@@ -31,6 +31,7 @@ from quotey.store.quotes import Quotes
 from quotey.store.records import Records
 from quotey.store.schema import check_owner, migrate, use_wal
 from quotey.store.statements import migrations
+from quotey.store.sweeps import Sweeps
 from quotey.store.sync_state import SyncStates
 from quotey.store.tokens import Requests, Tokens
 
@@ -48,6 +49,7 @@ class Store:
         self.records = Records(db)
         self.locks = Locks(db)
         self.sync_state = SyncStates(db)
+        self.sweeps = Sweeps(db)
         self.quarantine = Quarantine(db)
         self.outbox = Outbox(db)
         self.looks = Looks(db)

@@ -18,6 +18,7 @@ from quotey.contract.fields import MIRRORED, Entity
 from quotey.contract.journal import Counts, OpState, SyncDirection
 from quotey.contract.moments import moment
 from quotey.contract.reconciliation import ItemState
+from quotey.contract.sweep import Sweep
 from quotey.sync import door, late, mass, pull, waiting
 from quotey.sync.door import note
 from quotey.sync.ports import Ports, Run
@@ -36,6 +37,7 @@ from quotey.sync.report import (
     grouped,
 )
 from quotey.sync.states import CUT_OFF, HeldElsewhereError, cut_off
+from quotey.sync.sweep import sweep
 
 log = structlog.get_logger()
 
@@ -63,6 +65,13 @@ class _Sofar:
     stopped: bool = False
 
 
+class _How(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person asked of the reading."""
+
+    accept_mass_change: bool = False
+    sweep_now: bool = False
+
+
 def run(
     ports: Ports,
     *,
@@ -71,13 +80,15 @@ def run(
     actor: str | None = None,
     accept_mass_change: bool = False,
     max_ops: int | None = None,
+    sweep_now: bool = False,
 ) -> SyncReport:
     """Read all entities, parents first, then send what is due, then stop.
 
     A CRM that cannot be reached, or has closed itself to us, ends the run at once: other entities
     stand as they stood, and nothing is sent. So does another run that is at work.
-    `accept_mass_change` is a person's yes to the question that stopped the run before. What fails
-    is told in the report and stored; `StoreError` and `StoreBusyError` are raised.
+    `accept_mass_change` is a person's yes to the question that stopped the run before. `sweep_now`
+    sweeps every entity, due or not. What fails is told in the report and stored; `StoreError` and
+    `StoreBusyError` are raised.
     """
     this = begin(ports, correlation_id=correlation_id, actor=actor)
     started_at, sofar = this.now(), _Sofar()
@@ -87,7 +98,8 @@ def run(
         waiting.ended_locks(this)
         for entity in (one for one in this.readable() if one in entities):
             if not sofar.stopped:
-                _read(this, entity, sofar, accept_mass_change=accept_mass_change)
+                how = _How(accept_mass_change=accept_mass_change, sweep_now=sweep_now)
+                _read(this, entity, sofar, how)
         _send(this, sofar, max_ops)
     return _report(this, started_at, sofar)
 
@@ -112,16 +124,16 @@ def _is_open(this: Run, sofar: _Sofar) -> bool:
     return True
 
 
-def _read(this: Run, entity: Entity, sofar: _Sofar, *, accept_mass_change: bool) -> None:
+def _read(this: Run, entity: Entity, sofar: _Sofar, how: _How) -> None:
     """Read one entity and note how that ended."""
     try:
-        reading = pull.start(this, entity, accept_mass_change=accept_mass_change)
+        reading = pull.start(this, entity, accept_mass_change=how.accept_mass_change)
     except HeldElsewhereError as held:
         sofar.stopped = True
         sofar.failures.append(_elsewhere(this, entity, held))
         return
     before = reading.state.cursor
-    _carry_through(this, entity, reading, sofar)
+    swept = _carry_through(this, entity, reading, sofar, sweep_now=how.sweep_now)
     sofar.entities.append(
         EntityReport(
             entity=entity,
@@ -129,15 +141,21 @@ def _read(this: Run, entity: Entity, sofar: _Sofar, *, accept_mass_change: bool)
             counts=reading.state.counts,
             cursor_moved=reading.state.cursor != before,
             full=reading.full,
+            sweep=None if swept is None else swept.counts,
         )
     )
 
 
-def _carry_through(this: Run, entity: Entity, reading: Reading, sofar: _Sofar) -> None:
+def _carry_through(
+    this: Run, entity: Entity, reading: Reading, sofar: _Sofar, *, sweep_now: bool
+) -> Sweep | None:
+    """Read one entity, and sweep it where that is due; gives the sweep that ended."""
+    swept = None
     try:
         _let_in(this, entity, sofar)
         waiting.ask_again(this, entity, renew=partial(pull.renew, this, reading))
         pull.pull(this, reading)
+        swept = sweep(this, reading, asked=sweep_now)
         pull.succeed(this, reading)
         _let_children_in(this, entity, sofar)
     except RemoteFailure as failed:
@@ -151,6 +169,7 @@ def _carry_through(this: Run, entity: Entity, reading: Reading, sofar: _Sofar) -
     except CUT_OFF as cut:
         cut_off(this, reading.state, cut)
         raise
+    return swept
 
 
 def _let_in(this: Run, entity: Entity, sofar: _Sofar) -> None:

@@ -33,7 +33,7 @@ from quotey.sync import changes, late, waiting
 from quotey.sync.changes import Judged
 from quotey.sync.engine import begin
 from quotey.sync.ports import Ports, Run
-from quotey.sync.pull import ask_page, is_cursor_lost, same_for_ever
+from quotey.sync.pull import ask_page, is_cursor_lost
 from quotey.sync.report import (
     Failure,
     PlannedField,
@@ -43,6 +43,7 @@ from quotey.sync.report import (
     exit_code,
     failure,
 )
+from quotey.sync.trail import Trail
 
 _CALLS = {
     OpKind.WRITE_QUOTE: 3,
@@ -155,13 +156,11 @@ def _plan_let_in(this: Run, entity: Entity, counts: Counts, draft: _Draft) -> No
 
 
 def _pages(this: Run, entity: Entity, cursor: str, draft: _Draft) -> Iterator[CrmSyncResultDto]:
-    repeats, more = 0, True
+    trail, more = Trail(entity, patience=this.limits.same_cursor), True
     while more:
         page = _page(this, entity, cursor)
         draft.calls += 1
-        repeats = repeats + 1 if page.has_more and page.next_cursor == cursor else 0
-        if repeats >= this.limits.same_cursor:
-            raise same_for_ever(entity)
+        trail.follow(cursor, page.next_cursor, more=page.has_more)
         yield page
         cursor, more = page.next_cursor, page.has_more
 

@@ -35,7 +35,8 @@ class SyncLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Every bound of a run. Seconds unless the type says otherwise; source: reliability section 6.
 
     `read_tries` are the tries of one read within a run. `same_cursor` is how often a page may
-    answer the same cursor and still claim to have more. `breaker` is how many operations in a row
+    answer the same cursor and still claim to have more. `sweep_every` is the time between two
+    sweeps of an entity, zero: only when asked. `breaker` is how many operations in a row
     may fail for want of a CRM before the drain stops. `yield_seconds` is the pause between two
     transactions in which commands of users get in. `late_look` is how long after a delivery a slot
     in doubt is looked at once more, unless the adapter's lag is longer.
@@ -47,6 +48,7 @@ class SyncLimits(msgspec.Struct, frozen=True, kw_only=True):
     late_look: timedelta = timedelta(seconds=90)
     read_tries: int = 4
     same_cursor: int = 3
+    sweep_every: timedelta = timedelta(hours=24)
     breaker: int = 5
     max_ops: int = 10_000
     yield_seconds: float = 0.001

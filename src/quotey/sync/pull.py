@@ -21,6 +21,7 @@ from quotey.sync import changes, door, mass, states
 from quotey.sync.carry import carry_out, keep_unread
 from quotey.sync.door import note
 from quotey.sync.ports import Run
+from quotey.sync.trail import Trail
 
 log = structlog.get_logger()
 
@@ -32,14 +33,16 @@ class MassChangeError(Exception):
 class Reading(msgspec.Struct, kw_only=True):
     """One entity while it is read; `state` is what is stored, and moves with every page.
 
-    `mirrored` is what stood here when the run began; `full` that it began at the beginning.
+    `mirrored` is what stood here when the run began; `full` that it began at the beginning;
+    `cursor_lost` that it had to, because the source did not know the cursor any more.
     """
 
     state: SyncState
     mirrored: int
     full: bool
+    trail: Trail
     accept_mass_change: bool = False
-    same_cursor: int = 0
+    cursor_lost: bool = False
 
 
 def start(run: Run, entity: Entity, *, accept_mass_change: bool = False) -> Reading:
@@ -55,6 +58,7 @@ def start(run: Run, entity: Entity, *, accept_mass_change: bool = False) -> Read
         state=state,
         mirrored=known[RecordState.LIVE],
         full=not state.cursor,
+        trail=Trail(entity, patience=run.limits.same_cursor),
         accept_mass_change=accept_mass_change,
     )
 
@@ -88,19 +92,8 @@ def read_page(run: Run, reading: Reading) -> CrmSyncResultDto:
             raise
         _begin_anew(run, reading, failed)
         return read_page(run, reading)
-    stuck = page.has_more and page.next_cursor == cursor
-    reading.same_cursor = reading.same_cursor + 1 if stuck else 0
-    if reading.same_cursor >= run.limits.same_cursor:
-        raise same_for_ever(entity)
+    reading.trail.follow(cursor, page.next_cursor, more=page.has_more)
     return page
-
-
-def same_for_ever(entity: Entity) -> RemoteFailure:
-    """Make the failure of a source that says there is more, and never moves."""
-    return RemoteFailure(
-        f"The CRM answers the same cursor of {entity} again and again.",
-        error_class=ErrorClass.PERMANENT,
-    )
 
 
 def ask_page(
@@ -122,7 +115,8 @@ def is_cursor_lost(failed: RemoteFailure) -> bool:
 
 
 def _begin_anew(run: Run, reading: Reading, failed: RemoteFailure) -> None:
-    lost, reading.full = reading.state, True
+    lost, reading.full, reading.cursor_lost = reading.state, True, True
+    reading.trail.forget()
     with run.store.transaction("begin anew"):
         reading.state = msgspec.structs.replace(lost, cursor="", lease_until=run.lease_until())
         run.store.sync_state.put(reading.state)
@@ -163,7 +157,7 @@ def apply_page(run: Run, reading: Reading, page: CrmSyncResultDto) -> None:
         counts = changes.tally(judged, unchanged)
         counts.rejected += len(page.failures)
         counts.add(reading.state.counts)
-        _guard_mass(run, reading, counts, ended=not page.has_more)
+        guard_mass(run, reading, counts, ended=not page.has_more)
         counts.conflicts += carry_out(run, entity, judged)
         keep_unread(run, entity, page.failures)
         state = msgspec.structs.replace(
@@ -177,7 +171,8 @@ def apply_page(run: Run, reading: Reading, page: CrmSyncResultDto) -> None:
     reading.state = state
 
 
-def _guard_mass(run: Run, reading: Reading, counts: Counts, *, ended: bool) -> None:
+def guard_mass(run: Run, reading: Reading, counts: Counts, *, ended: bool) -> None:
+    """Stop before more is changed than may pass (law 11). Raises `MassChangeError`."""
     if reading.accept_mass_change:
         return
     why = mass_change(

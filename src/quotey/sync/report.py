@@ -14,6 +14,7 @@ from quotey.contract.errors import EXIT_OF_CLASS, ErrorClass, ExitCode
 from quotey.contract.fields import Entity
 from quotey.contract.journal import Counts, OpKind, OpState, SyncPhase
 from quotey.contract.reconciliation import ConflictType
+from quotey.contract.sweep import SweepCounts
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,13 +38,17 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EntityReport(msgspec.Struct, frozen=True, kw_only=True):
-    """How reading one entity ended. `phase` is its `crm_sync_state` afterwards."""
+    """How reading one entity ended. `phase` is its `crm_sync_state` afterwards.
+
+    `sweep` is what a sweep met that ended in this run; None where none did.
+    """
 
     entity: Entity
     phase: SyncPhase
     counts: Counts
     cursor_moved: bool = False
     full: bool = False
+    sweep: SweepCounts | None = None
 
 
 class SyncReport(msgspec.Struct, frozen=True, kw_only=True):

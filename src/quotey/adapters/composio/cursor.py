@@ -127,6 +127,22 @@ def begin(cursor: Cursor, now: int, settings: ComposioSettings) -> Cursor:
     )
 
 
+def left_behind(text: str, settings: ComposioSettings) -> LeftBehind:
+    """Say what no window to come will show any more, by the cursor at which reading stands."""
+    cursor, overlap = read_cursor(text), settings.overlap_seconds * 1000
+    return LeftBehind(changes=cursor.read_to - overlap, deletions=cursor.gone_at - overlap)
+
+
+class LeftBehind(msgspec.Struct, frozen=True, kw_only=True):
+    """Changes and deletions before these moments must have been read: the next windows begin there.
+
+    What is newer, the overlap still brings (crm-semantics 2H "Coverage invariant").
+    """
+
+    changes: int
+    deletions: int
+
+
 def end_lane(cursor: Cursor, settings: ComposioSettings) -> Cursor:
     """End the lane under way: on to the recycle bin where that is due, else to rest."""
     read = _noted(cursor)

@@ -18,6 +18,7 @@ from quotey.adapters.stub.crm import StubCrm, version_text
 from quotey.adapters.stub.drawer import Cause, Stored
 from quotey.adapters.stub.faults import LATER, FaultKind, FaultQueue, FaultSpec, failure_of
 from quotey.adapters.stub.late import LateWrite, LateWrites
+from quotey.adapters.stub.listing import ends_of, id_page
 from quotey.adapters.stub.pages import answer, page_after
 from quotey.adapters.stub.payload import decode, put_path
 from quotey.adapters.stub.quotes import QuoteDesk
@@ -31,6 +32,8 @@ from quotey.contract.dto import (
     CrmDealDto,
     CrmQuoteWriteDto,
     CrmSyncResultDto,
+    Ends,
+    IdPage,
     MarkerReading,
     QuoteMarker,
     RemoteWrite,
@@ -107,6 +110,20 @@ class StubCrmAdapter:
             found = [self._drawer.get(entity, ref) for ref in dict.fromkeys(crm_refs)]
             there = [stored for stored in found if stored is not None]
             return answer(self._crm, entity, there, _kind(fault))
+
+    def list_ids(
+        self, entity: Entity, place: str, *, read_to: str, limit: int, call: Call
+    ) -> IdPage:
+        """List the living records after `place`, by ref."""
+        with self._reading("list_ids", call):
+            return id_page(self._crm, entity, place, read_to, limit)
+
+    def find_ends(
+        self, entity: Entity, crm_refs: tuple[str, ...], *, read_to: str, call: Call
+    ) -> Ends:
+        """Tell which of these were deleted or merged."""
+        with self._reading("find_ends", call):
+            return ends_of(self._crm, entity, crm_refs, read_to)
 
     def _dtos(self, entity: Entity) -> list[object]:
         """Map every living record that keeps the contract."""

@@ -185,6 +185,14 @@ class Drawer:
         )
         return [_stored(row) for row in self.rows(sql, entity.value, after, limit)]
 
+    def living(self, entity: Entity, after: str, limit: int) -> list[Stored]:
+        """Read the records of one entity that have not ended, in order of ref."""
+        sql = (
+            f"SELECT {_COLUMNS} FROM record "  # noqa: S608
+            "WHERE entity = ? AND ref > ? AND NOT gone ORDER BY ref LIMIT ?"
+        )
+        return [_stored(row) for row in self.rows(sql, entity.value, after, limit)]
+
     def every(self, entity: Entity) -> list[Stored]:
         """Read all records of one entity, also those that are gone."""
         return self.page(entity, 0, -1)

@@ -20,6 +20,8 @@ READS = (
     "get_quote_marker",
     "sync_incremental",
     "read_records",
+    "list_ids",
+    "find_ends",
     "search_contacts",
 )
 OPERATIONS = (*READS, *WRITES)
@@ -31,6 +33,7 @@ class FaultKind(StrEnum):
 
     `timeout_before` and `timeout_after` look alike from outside; only the second has its effect.
     `late_effect` is a quote whose write is not answered and lands when others have been answered.
+    `skipped_rows` leaves every second record out of a page and reads on, as a slow index does.
     `auth` stays until the connection is authorised anew.
     """
 
@@ -43,10 +46,16 @@ class FaultKind(StrEnum):
     PARTIAL_BATCH = "partial_batch"
     DUPLICATE_PAGE = "duplicate_page"
     OUT_OF_ORDER = "out_of_order"
+    SKIPPED_ROWS = "skipped_rows"
     LATE_EFFECT = "late_effect"
 
 
-PAGE_FAULTS = (FaultKind.PARTIAL_BATCH, FaultKind.DUPLICATE_PAGE, FaultKind.OUT_OF_ORDER)
+PAGE_FAULTS = (
+    FaultKind.PARTIAL_BATCH,
+    FaultKind.DUPLICATE_PAGE,
+    FaultKind.OUT_OF_ORDER,
+    FaultKind.SKIPPED_ROWS,
+)
 """Kinds that spoil a page and raise nothing; other operations let them pass."""
 
 LATER = (*PAGE_FAULTS, FaultKind.TIMEOUT_AFTER, FaultKind.LATE_EFFECT)
@@ -56,6 +65,7 @@ _AIMED = {
     FaultKind.PARTIAL_BATCH: ("sync_incremental", "read_records"),
     FaultKind.DUPLICATE_PAGE: ("sync_incremental",),
     FaultKind.OUT_OF_ORDER: ("sync_incremental",),
+    FaultKind.SKIPPED_ROWS: ("sync_incremental",),
     FaultKind.LATE_EFFECT: ("write_quote",),
 }
 

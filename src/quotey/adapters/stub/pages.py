@@ -35,6 +35,8 @@ def page_after(
     next_cursor = version_text(last)
     if fault is FaultKind.DUPLICATE_PAGE and page and not repeated:
         next_cursor, has_more = version_text(after) + REPEATED, True
+    if fault is FaultKind.SKIPPED_ROWS:
+        page = page[1::2]
     if fault is FaultKind.OUT_OF_ORDER:
         page = out_of_order(crm, page, limit)
     return answer(crm, entity, page, fault, next_cursor=next_cursor, has_more=has_more)

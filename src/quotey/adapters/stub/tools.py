@@ -114,8 +114,8 @@ class StubTools:
 
         Kinds: timeout_before, timeout_after, server_error, rate_limited (with `retry_after` seconds
         or none), auth (until the connection is authorised anew), mapping_error, partial_batch,
-        duplicate_page, out_of_order, late_effect (of write_quote; it lands when `delay` further
-        requests were answered, or at `land`).
+        duplicate_page, out_of_order, skipped_rows, late_effect (of write_quote; it lands when
+        `delay` further requests were answered, or at `land`).
         """
         spec = fault_of(kind, operation, times, after, retry_after, delay)
         with self._drawer.transaction():

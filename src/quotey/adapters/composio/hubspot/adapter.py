@@ -11,6 +11,7 @@ from typing import cast
 from quotey.adapters.composio.call import Caller
 from quotey.adapters.composio.cursor import EPOCH
 from quotey.adapters.composio.docs import Doc, as_text
+from quotey.adapters.composio.hubspot.listing import Listing
 from quotey.adapters.composio.hubspot.lookups import Lookups
 from quotey.adapters.composio.hubspot.ops import Ops
 from quotey.adapters.composio.hubspot.pages import Pages
@@ -34,6 +35,8 @@ from quotey.contract.dto import (
     CrmDealDto,
     CrmQuoteWriteDto,
     CrmSyncResultDto,
+    Ends,
+    IdPage,
     MarkerReading,
     QuoteMarker,
     RemoteRecord,
@@ -75,6 +78,7 @@ class HubSpotAdapter:
         self._caller = caller
         self._mapper = Mapper(mapping, connection)
         self._pages = Pages(self._portal, settings, self.provider)
+        self._listing = Listing(self._portal, settings)
         by_tools = settings.transport == "tools"
         self._writes = Writes(self._portal, self._mapper, by_tools=by_tools)
         self._quotes = Quotes(self._portal)
@@ -141,6 +145,18 @@ class HubSpotAdapter:
             next_cursor="",
             has_more=False,
         )
+
+    def list_ids(
+        self, entity: Entity, place: str, *, read_to: str, limit: int, call: Call
+    ) -> IdPage:
+        """List the ids and stamps of living records after `place`."""
+        return self._listing.page(entity, place, read_to, limit, call)
+
+    def find_ends(
+        self, entity: Entity, crm_refs: tuple[str, ...], *, read_to: str, call: Call
+    ) -> Ends:
+        """Find out what became of records that are not listed."""
+        return self._listing.ends(entity, crm_refs, read_to, call)
 
     # --- writes -----------------------------------------------------------------------------------
 

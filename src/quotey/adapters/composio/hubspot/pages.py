@@ -22,7 +22,7 @@ from quotey.adapters.composio.cursor import (
     read_cursor,
     write_cursor,
 )
-from quotey.adapters.composio.docs import Doc, as_doc, as_docs, as_text
+from quotey.adapters.composio.docs import Doc, as_doc, as_text
 from quotey.adapters.composio.hubspot.ops import Search
 from quotey.adapters.composio.hubspot.portal import Found, Portal
 from quotey.adapters.composio.hubspot.shape import (
@@ -119,7 +119,7 @@ class Pages:
     ) -> tuple[list[Doc], str, Reply]:
         op = self._portal.ops.page(shape.kind, shape.asked, cursor.place, limit, archived=archived)
         reply = self._portal.ask(op, call)
-        docs = self._results(reply, op)
+        docs = self._portal.results(reply, op)
         paging = as_doc(as_doc(reply.doc).get("paging"))
         after = as_text(as_doc(paging.get("next")).get("after"))
         if after and after == cursor.place:
@@ -131,7 +131,7 @@ class Pages:
             return Page(cursor=self._end(cursor), server_ts=at_milliseconds(cursor.started))
         op = self._portal.ops.search(shape.kind, _window(shape, cursor, limit))
         reply = self._portal.ask(op, call)
-        hits = self._results(reply, op)
+        hits = self._portal.results(reply, op)
         asked = _inside(hits, shape, cursor)
         found = self._portal.read_many(shape, asked, call)
         page = self._known(shape, found, call)
@@ -180,15 +180,6 @@ class Pages:
         return end_lane(cursor, self._settings)
 
     # --- checks -----------------------------------------------------------------------------------
-
-    def _results(self, reply: Reply, op: Op) -> list[Doc]:
-        """Give the results; an answer without a list is no empty page (law 7)."""
-        results = as_doc(reply.doc).get("results")
-        if not isinstance(results, list):
-            raise self._portal.failure(
-                Failed(kind=Kind.MALFORMED, message="no results came", trace=reply.trace), op
-            )
-        return as_docs(results)
 
     def _last(self, hits: Sequence[Doc], cursor: Cursor, op: Op) -> str:
         """Give the greatest id of the answer; it must grow, or we would turn in a circle."""

@@ -78,6 +78,15 @@ class Portal:
         """Build what is raised for a refusal that was looked at first."""
         return failure_of(failed, op, self._field_of)
 
+    def results(self, reply: Reply, op: Op) -> list[Doc]:
+        """Give the results; an answer without a list is no empty page (law 7)."""
+        results = as_doc(reply.doc).get("results")
+        if not isinstance(results, list):
+            raise self.failure(
+                Failed(kind=Kind.MALFORMED, message="no results came", trace=reply.trace), op
+            )
+        return as_docs(results)
+
     def _field_of(self, problem: object) -> tuple[str, str]:
         return field_of(self.mapping, problem, (Entity.QUOTE, *self.shapes))  # type: ignore[arg-type]
 

@@ -10,6 +10,7 @@ from typing import cast
 
 from quotey.adapters.composio.call import Caller
 from quotey.adapters.composio.cursor import EPOCH
+from quotey.adapters.composio.salesforce.listing import Listing
 from quotey.adapters.composio.salesforce.lookups import Lookups
 from quotey.adapters.composio.salesforce.ops import Ops
 from quotey.adapters.composio.salesforce.org import Org
@@ -28,6 +29,8 @@ from quotey.contract.dto import (
     CrmDealDto,
     CrmQuoteWriteDto,
     CrmSyncResultDto,
+    Ends,
+    IdPage,
     MarkerReading,
     QuoteMarker,
     RemoteRecord,
@@ -69,6 +72,7 @@ class SalesforceAdapter:
         self._caller = caller
         self._mapper = Mapper(mapping, connection)
         self._pages = Pages(self._org, settings, self.provider)
+        self._listing = Listing(self._org, settings)
         self._quotes = Quotes(self._org, settings)
         self._writes = Writes(self._org, self._mapper, settings)
         self._lookups = Lookups(self._org, self._mapper)
@@ -133,6 +137,18 @@ class SalesforceAdapter:
             next_cursor="",
             has_more=False,
         )
+
+    def list_ids(
+        self, entity: Entity, place: str, *, read_to: str, limit: int, call: Call
+    ) -> IdPage:
+        """List the ids and stamps of living records after `place`."""
+        return self._listing.page(entity, place, read_to, limit, call)
+
+    def find_ends(
+        self, entity: Entity, crm_refs: tuple[str, ...], *, read_to: str, call: Call
+    ) -> Ends:
+        """Find out what became of records that are not listed."""
+        return self._listing.ends(entity, crm_refs, read_to, call)
 
     # --- writes -----------------------------------------------------------------------------------
 

@@ -193,7 +193,7 @@ class Pages:
             return Page(cursor=self._end(cursor), server_ts=end)
         reply = self._org.ask(self._org.ops.deleted(shape.sobject, start, end), call)
         doc = as_doc(reply.doc)
-        listed = dict(sorted(_deletions(doc)))
+        listed = dict(sorted(deletions(doc)))
         later = [ref for ref in listed if ref > cursor.place]
         now = later[: min(limit, BATCH)]
         place = msgspec.structs.replace(cursor, place=now[-1] if now else "")
@@ -232,7 +232,8 @@ def _is_gone(record: RemoteRecord) -> bool:
     return record.deleted or record.merged_into is not None
 
 
-def _deletions(doc: Doc) -> list[tuple[str, datetime]]:
+def deletions(doc: Doc) -> list[tuple[str, datetime]]:
+    """Read a list of deletions: id and moment."""
     listed = as_docs(doc.get("deletedRecords"))
     found = ((canonical_id(as_text(o.get("id"))), moment_of(o.get("deletedDate"))) for o in listed)
     return [(ref, at) for ref, at in found if ref is not None and at is not None]
