@@ -37,6 +37,7 @@ from quotey.app.stub import Effect, FaultSpec, Played, Reloaded, RemoteState
 from quotey.contract.journal import AuditEvent, Lock, Operation
 from quotey.contract.quote import Quote
 from quotey.contract.reconciliation import Reconciliation
+from quotey.store import Restored
 
 ANSWERS: dict[str, Any] = {
     "crm status": Status,
@@ -94,6 +95,7 @@ ANSWERS: dict[str, Any] = {
     "quote list": Listing[Quote],
     "db check": DatabaseReport,
     "db backup": Backup,
+    "db restore": Restored,
     "db upgrade": DatabaseReport,
 }
 """Command to the type of its `data`; several where a flag chooses."""

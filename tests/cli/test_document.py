@@ -73,6 +73,7 @@ COMMANDS = [
     "quote list",
     "db check",
     "db backup backup.db",
+    "db restore spare.db --dry-run",
     "db upgrade",
 ]
 
@@ -80,6 +81,7 @@ COMMANDS = [
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_answers_with_one_document(synced: Terminal, line: str) -> None:
     synced("crm", "lock", "deal/D-1005", "stage", "--for", "48h", "--reason", "legal")
+    synced("db", "backup", "spare.db")
     ran = synced(*line.split(), "--json")
     words = ".".join(_words(line))
     document = ran.document
@@ -118,6 +120,7 @@ def _words(line: str) -> list[str]:
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_draws_its_answer(synced: Terminal, line: str) -> None:
+    synced("db", "backup", "spare.db")
     synced("crm", "lock", "deal/D-1005", "stage", "--for", "48h", "--reason", "legal")
     ran = synced(*line.split())
     assert ran.out.startswith("stub (offline): nothing leaves this machine\n")

@@ -20,6 +20,7 @@ from quotey.decide.outbound import (
     absorb,
     guard_writeback,
     next_version,
+    recognised,
     superseded_by,
     write_of,
 )
@@ -95,6 +96,33 @@ def test_a_leave_to_replace_another_quote_is_no_leave_to_write_over_a_newer_vers
 def test_what_is_no_marker_is_foreign_and_stays(state: MarkerState, replaces: str | None) -> None:
     reading = MarkerReading(state=state, raw="typed by hand")
     assert guard_writeback(marker(), reading, replaces) == Stale("foreign")
+
+
+@pytest.mark.parametrize(
+    ("there", "known", "ends"),
+    [
+        (marker(1, instance="i_0"), {(1, "d")}, Send()),
+        (marker(2, instance="i_0"), {(1, "d"), (2, "d")}, AlreadyThere()),
+        (marker(1, instance="i_0"), {(1, "other"), (2, "d")}, None),
+        (marker(9, instance="i_0"), {(1, "d")}, None),
+        (marker(1, instance="i_9"), {(1, "d")}, None),
+        (marker(1, instance="i_0", quote="q_2"), {(1, "d")}, None),
+    ],
+    ids=["older", "the same", "another digest", "after the backup", "a stranger", "another quote"],
+)
+def test_what_an_earlier_life_wrote_is_ours_as_far_as_it_is_remembered(
+    there: QuoteMarker, known: set[tuple[int, str]], ends: Guard | None
+) -> None:
+    reading = MarkerReading(state=MarkerState.OURS, marker=there, token="t")
+    seen = recognised(marker(), reading, {"i_0"}, known)
+    assert guard_writeback(marker(), seen, None) == (ends or Stale("other_quote", there))
+    assert seen.token == "t"
+
+
+@pytest.mark.parametrize("state", [MarkerState.NONE, MarkerState.FOREIGN])
+def test_where_no_marker_is_nothing_is_remembered(state: MarkerState) -> None:
+    reading = MarkerReading(state=state)
+    assert recognised(marker(), reading, {"i_0"}, {(1, "d")}) is reading
 
 
 markers = st.builds(

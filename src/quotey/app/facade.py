@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     )
     from quotey.app.simulator import Simulator, Wishes
     from quotey.app.stub import StubTools
+    from quotey.store import Restored
     from quotey.sync.ports import Progress
     from quotey.testing.names import Certified
 
@@ -492,6 +493,12 @@ class Quotey:
         from quotey.app import keep
 
         return keep.backup(self._house, to)
+
+    def db_restore(self, source: Path, *, dry_run: bool = False) -> Restored:
+        """Put a backup in the database's place: verified, whole or not at all, the old one kept."""
+        from quotey.app import keep
+
+        return keep.restore(self._house, source, dry_run=dry_run)
 
     def db_upgrade(self) -> DatabaseReport:
         """Bring the database to this version's schema; a backup is made first."""

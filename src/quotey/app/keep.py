@@ -1,4 +1,4 @@
-"""Care of the database: check, backup, upgrade. Knows nothing of quotes or the CRM."""
+"""Care of the database: check, backup, restore, upgrade. Knows nothing of quotes or the CRM."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import msgspec
 
 from quotey.app.wiring import DATABASE, House
 from quotey.contract.errors import Diagnostic, UsageError
+from quotey.contract.journal import AuditEvent
 from quotey.contract.values import shown
+from quotey.store import Orders, Place, Restored
+from quotey.store import restore as put_back
 
 
 class DatabaseReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +41,30 @@ def backup(house: House, to: Path) -> Backup:
         raise UsageError(f"{shown(to.name)} exists already. Nothing was changed.")
     house.desk.admin.backup(to)
     return Backup(path=str(house.settings.home / DATABASE), to=str(to))
+
+
+def restore(house: House, source: Path, *, dry_run: bool) -> Restored:
+    """Put a backup in the database's place. Raises UsageError when there is no such file."""
+    if not _is_there(source):
+        raise UsageError(
+            f"There is no file {shown(source.name)}. Nothing was changed.",
+            next=("quotey db backup FILE",),
+        )
+    correlation_id = house.correlation_id()
+
+    def event(body: dict[str, object]) -> AuditEvent:
+        return AuditEvent(
+            kind="database.restored",
+            at=house.now(),
+            actor=house.settings.actor,
+            correlation_id=correlation_id,
+            mode=house.mode,
+            body=body,
+        )
+
+    place = Place(allow_network=house.settings.allow_network_fs)
+    orders = Orders(event=event, place=place, dry_run=dry_run)
+    return put_back(house.settings.home / DATABASE, source, orders)
 
 
 def _is_there(path: Path) -> bool:

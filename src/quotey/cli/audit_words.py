@@ -190,6 +190,12 @@ _WORDS: dict[str, Callable[[Body], str]] = {
     "operations.released": lambda body: f"{_released(body)} released",
     "quarantine.vanished": _vanished,
 }
+
+
+def _restored(body: Body) -> str:
+    return _joined("from", _text(body, "source"), "as", _text(body, "instance"))
+
+
 _FAMILIES: dict[str, Callable[[Body], str]] = {
     "deal": _edited,
     "account": _edited,
@@ -198,6 +204,7 @@ _FAMILIES: dict[str, Callable[[Body], str]] = {
     "lock": _lock,
     "operation": _operation,
     "connection": _connection,
+    "database": _restored,
     "sync": _run,
     "audit": lambda body: _text(body, "reason", "why"),
 }

@@ -1,4 +1,4 @@
-"""`quotey db`: check, back up, upgrade the database."""
+"""`quotey db`: check, back up, restore, upgrade the database."""
 
 from __future__ import annotations
 
@@ -52,6 +52,52 @@ def backup(
             f"Backed up {answer.path} to {answer.to}; the copy is sound."
         ),
     )
+
+
+def restore(
+    source: Annotated[
+        Path, Parameter(help="a file that `quotey db backup` made, its key beside it")
+    ],
+    /,
+    *,
+    dry_run: Annotated[bool, Parameter(help="verify the backup and show, change nothing")] = False,
+    quotey: Injected,
+    cwd: Folder,
+) -> Answer:
+    """Put a backup in the database's place, whole or not at all; what stood there is kept.
+
+    $ quotey db restore quotey-backup.db --dry-run
+    """
+    answer = quotey.db_restore(cwd / source, dry_run=dry_run)
+
+    def draw(screen: Screen) -> None:
+        sound = f"{counted(answer.quotes, 'quote')}, {counted(answer.events, 'audit event')}, sound"
+        screen.line(f"{'Would restore' if dry_run else 'Restored'} {answer.source}: {sound}.")
+        if answer.saved_as:
+            screen.line(f"What it replaced is kept in {answer.saved_as}.")
+        for line in _newer(answer.newer):
+            screen.line(line, style="warn")
+
+    return Answer(
+        data=answer,
+        draw=draw,
+        next=() if dry_run else ("quotey crm sync",),
+    )
+
+
+def _newer(newer: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Say which quote versions the backup lacks."""
+    if newer is None:
+        return ("What it replaces cannot be read, so nobody can say what the backup lacks.",)
+    if not newer:
+        return ()
+    lacks = f"The backup lacks {counted(len(newer), 'quote version')}:"
+    more = (f"  and {len(newer) - MOST_NAMED} more",) if len(newer) > MOST_NAMED else ()
+    return (lacks, *(f"  {one}" for one in newer[:MOST_NAMED]), *more)
+
+
+MOST_NAMED = 20
+"""Quote versions that are named on the screen; all of them are in the document."""
 
 
 def upgrade(*, quotey: Injected) -> Answer:

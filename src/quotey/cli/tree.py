@@ -51,7 +51,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "reset",
     ),
     "quote": ("create", "revise", "publish", "status", "attach", "show", "list"),
-    "db": ("check", "backup", "upgrade"),
+    "db": ("check", "backup", "restore", "upgrade"),
 }
 """Group of commands to its commands; each is the function `<command>` of `quotey.cli.<module>`."""
 

@@ -5,7 +5,7 @@ Who sends, and when again, is told elsewhere (`retry`). Source: seed 5.4; design
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -40,6 +40,9 @@ class Stale(msgspec.Struct, frozen=True, tag=True):
 
 Guard = Send | AlreadyThere | Stale
 
+Known = Collection[tuple[int, str]]
+"""Versions of a quote that were to be sent, each with the digest of its payload."""
+
 
 def guard_writeback(marker: QuoteMarker, reading: MarkerReading, replaces: str | None) -> Guard:
     """Say whether this quote version may replace what the CRM holds.
@@ -59,6 +62,25 @@ def guard_writeback(marker: QuoteMarker, reading: MarkerReading, replaces: str |
         return Send() if there.version < marker.version else Stale("newer_version", there)
     same = there.payload_digest == marker.payload_digest
     return AlreadyThere() if same else Stale("version_reused", there)
+
+
+def recognised(
+    marker: QuoteMarker, reading: MarkerReading, former: Collection[str], known: Known
+) -> MarkerReading:
+    """Take for ours what an earlier life of this database wrote and this one remembers.
+
+    `former` are the instances that this database was before it was restored from a backup, `known`
+    the versions of this quote that it remembers sending, each with its digest. What the backup does
+    not remember stays another's: it is never written over without a person. Source: reliability G5,
+    CP-23.
+    """
+    there = reading.marker
+    if there is None or there.quote_id != marker.quote_id or there.instance_id not in former:
+        return reading
+    if (there.version, there.payload_digest) not in known:
+        return reading
+    ours = msgspec.structs.replace(there, instance_id=marker.instance_id)
+    return msgspec.structs.replace(reading, marker=ours)
 
 
 def _named(there: QuoteMarker, ours: QuoteMarker) -> str:

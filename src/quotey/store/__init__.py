@@ -5,6 +5,7 @@ from quotey.store.guard import QUOTE_TABLES, Role
 from quotey.store.items import ItemGroup
 from quotey.store.place import Place
 from quotey.store.records import Known
+from quotey.store.restore import Orders, Restored, restore
 from quotey.store.store import Store, open_store
 
 __all__ = [
@@ -13,8 +14,11 @@ __all__ = [
     "ChainReport",
     "ItemGroup",
     "Known",
+    "Orders",
     "Place",
+    "Restored",
     "Role",
     "Store",
     "open_store",
+    "restore",
 ]

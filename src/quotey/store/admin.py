@@ -28,7 +28,7 @@ class Admin:
 
     def check(self) -> tuple[Diagnostic, ...]:
         """Look at pages, foreign keys, audit chain and file modes; empty when all is well."""
-        return (*_unsound(self._db, self._identity.key), *_exposed(self._db.path))
+        return (*unsound(self._db, self._identity.key), *_exposed(self._db.path))
 
     def backup(self, to: Path) -> None:
         """Copy the database while in use, and its audit key beside the copy; verify the copy.
@@ -77,14 +77,15 @@ class Admin:
         with in_our_words(to):
             connection = connect(to, busy_timeout=0)
             try:
-                found = tuple(_unsound(Database(connection, to), self._identity.key))
+                found = tuple(unsound(Database(connection, to), self._identity.key))
             finally:
                 connection.close()
         if found:
             raise StoreError(f"The backup {to} is not sound; do not use it.", diagnostics=found)
 
 
-def _unsound(db: Database, key: bytes) -> Iterator[Diagnostic]:
+def unsound(db: Database, key: bytes) -> Iterator[Diagnostic]:
+    """Look at pages, foreign keys and audit chain of any database of ours; nothing when sound."""
     for look in (_broken_pages, _broken_references, _broken_chain):
         try:
             yield from look(db, key)

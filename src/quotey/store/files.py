@@ -19,15 +19,27 @@ def prepare(path: Path, place: Place) -> None:
     that this process holds on it (https://sqlite.org/howtocorrupt.html, 2.2).
     """
     refuse_folder(path.parent, place)
+    make_folder(path)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         create(path)
     except FileExistsError:
         _refuse_other_kinds(path)
     except OSError as error:
-        raise StoreError(
-            f"The database {path} cannot be made: {error.strerror}. {NOTHING_CHANGED}"
-        ) from error
+        raise _cannot_make(path, error) from error
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder of a database, for its owner alone; StoreError when it cannot be made."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:
+        _refuse_other_kinds(path)
+    except OSError as error:
+        raise _cannot_make(path, error) from error
+
+
+def _cannot_make(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"The database {path} cannot be made: {error.strerror}. {NOTHING_CHANGED}")
 
 
 def create(path: Path, content: bytes = b"") -> None:
@@ -63,11 +75,28 @@ def write_key(path: Path, key: bytes) -> None:
     fresh.unlink(missing_ok=True)
     create(fresh, key.hex().encode())
     fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make what was made or renamed in a folder last."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(handle)
     finally:
-        os.close(folder)
+        os.close(handle)
+
+
+def next_key_path(path: Path) -> Path:
+    """Give where a new audit key waits until the database that it belongs to is in place."""
+    return key_path(path).with_name(f"{key_path(path).name}.next")
+
+
+def take_next_key(path: Path) -> None:
+    """Let the waiting key be the key; nothing when none waits."""
+    if next_key_path(path).exists():
+        next_key_path(path).replace(key_path(path))
+        sync_folder(path.parent)
 
 
 def read_key(path: Path) -> bytes | None:

@@ -183,6 +183,13 @@ class Outbox:
         row = self._db.row("outbox_next_due", {"connection": connection})
         return None if row is None else to_time(row[0])
 
+    def doubt_pending(self, at: datetime) -> int:
+        """Note of all that waits that it may have been sent; give how many were thought not to be.
+
+        For a restored backup: what waits in it, its former life may have sent since.
+        """
+        return self._db.write("outbox_doubt_pending", {"at": to_text(at)})
+
     def list(
         self,
         connection: str,

@@ -67,6 +67,11 @@ class Store:
         return self._identity.instance_id
 
     @property
+    def former_instances(self) -> frozenset[str]:
+        """Who we were in markers before this file was restored from a backup, each time."""
+        return self._identity.former
+
+    @property
     def in_transaction(self) -> bool:
         """Whether a `transaction()` is open."""
         return self._db.writing
@@ -76,7 +81,8 @@ class Store:
         """Write all of it or nothing: BEGIN IMMEDIATE … COMMIT.
 
         `label` is for whoever watches commits. StoreBusyError when another process holds the file
-        for longer than the busy time-out; StoreError when the schema was upgraded meanwhile.
+        for longer than the busy time-out; StoreError when the schema was upgraded or a backup
+        restored meanwhile.
         Nesting is a RuntimeError.
         """
         self._must_not_nest()
@@ -106,6 +112,11 @@ class Store:
             raise StoreError(
                 f"{self._db.path} was upgraded while this was running. {NOTHING_CHANGED} "
                 "Start it again."
+            )
+        if not self._identity.still_stands():
+            raise StoreError(
+                f"{self._db.path} was restored from a backup while this was running. "
+                f"{NOTHING_CHANGED} Start it again."
             )
 
     def _commit(self, label: str) -> None:  # noqa: ARG002 - for a harness

@@ -32,7 +32,7 @@ from quotey.sync.door import note
 from quotey.sync.doubt import slot_of
 from quotey.sync.ending import ABSENCE
 from quotey.sync.ports import Run
-from quotey.sync.push_quote import marker_of, shown, stale_item
+from quotey.sync.push_quote import marker_of, remembered, shown, stale_item
 
 log = structlog.get_logger()
 
@@ -86,7 +86,9 @@ def _read(run: Run, taken: LateLook, op: Operation) -> MarkerReading | None:
     def request(call: Call) -> MarkerReading:
         return run.ports.adapter.get_quote_marker(ref, op.entity_id, call=call)
 
-    return door.ask(run, request, timeout=run.limits.read_timeout, lease_until=taken.lease_until)
+    timeout = run.limits.read_timeout
+    reading = door.ask(run, request, timeout=timeout, lease_until=taken.lease_until)
+    return remembered(run, marker_of(run, op), reading)
 
 
 def _judge(run: Run, taken: LateLook, op: Operation, reading: MarkerReading | None) -> bool:

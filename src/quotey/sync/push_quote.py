@@ -25,7 +25,7 @@ from quotey.contract.identity import canonical_json
 from quotey.contract.journal import Hold, Operation, RecordState
 from quotey.contract.reconciliation import OVERWROTE_OTHER, ConflictType
 from quotey.decide.lifecycle import OpEvent
-from quotey.decide.outbound import AlreadyThere, Send, Stale, guard_writeback
+from quotey.decide.outbound import AlreadyThere, Send, Stale, guard_writeback, recognised
 from quotey.decide.plan import ItemDraft
 from quotey.sync import door, items
 from quotey.sync.door import note
@@ -42,6 +42,9 @@ from quotey.sync.ending import (
 from quotey.sync.marking import lease_allows, mark_sent
 from quotey.sync.ports import Run
 from quotey.sync.proof import Proof, confirm
+
+MOST_REMEMBERED = 10_000
+"""Operations of one quote that are compared with what stands in its slot after a restore."""
 
 MOST_SHOWN = 2000
 """Characters that are kept of what somebody else left in a slot."""
@@ -86,7 +89,20 @@ def _look(run: Run, op: Operation, deal_ref: str, marker: QuoteMarker) -> Marker
     def request(call: Call) -> MarkerReading:
         return run.ports.adapter.get_quote_marker(deal_ref, marker.quote_id, call=call)
 
-    return door.ask(run, request, timeout=run.limits.read_timeout, lease_until=op.lease_until)
+    timeout = run.limits.read_timeout
+    reading = door.ask(run, request, timeout=timeout, lease_until=op.lease_until)
+    return remembered(run, marker, reading)
+
+
+def remembered(run: Run, marker: QuoteMarker, reading: MarkerReading) -> MarkerReading:
+    """Take for ours what stands there from before a restore, as far as the backup remembers it."""
+    former = run.store.former_instances
+    if reading.marker is None or reading.marker.instance_id not in former:
+        return reading
+    sent = run.store.outbox.list(
+        run.connection, entity=Entity.QUOTE, entity_id=marker.quote_id, limit=MOST_REMEMBERED
+    )
+    return recognised(marker, reading, former, {(one.version, one.digest) for one in sent})
 
 
 def _write(

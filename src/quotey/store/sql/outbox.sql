@@ -128,3 +128,8 @@ WHERE seq > :after AND connection = :connection
     AND (:lane IS NULL OR lane = :lane)
 ORDER BY seq
 LIMIT :limit;
+
+-- name: outbox_doubt_pending
+UPDATE outbox
+SET sent_at = :at, first_sent_at = coalesce(first_sent_at, :at), attempts = max(attempts, 1)
+WHERE state IN ('queued', 'leased', 'unknown', 'held') AND sent_at IS NULL;
