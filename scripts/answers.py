@@ -21,6 +21,7 @@ from quotey.app.lookup import Found, RecordList
 from quotey.app.mapping import MappingCheck, MappingTable, Trial
 from quotey.app.quotes import QuoteAnswer, QuoteDetail
 from quotey.app.reconcile import ApplyReport, ItemList, ItemView, UndoAnswer
+from quotey.app.record import Recorded
 from quotey.app.reports import (
     ChainReport,
     Explanation,
@@ -53,6 +54,7 @@ ANSWERS: dict[str, Any] = {
     "crm doctor": Examination,
     "crm simulator": Simulation,
     "crm certify": Certification,
+    "crm record": Recorded,
     "crm reconcile list": ItemList,
     "crm reconcile show": ItemView,
     "crm reconcile apply": ApplyReport,

@@ -102,6 +102,64 @@ class LookAtAccount(Protocol):
         """Ask once; raises RemoteFailure or NotConnectedError."""
 
 
+class Concealed(msgspec.Struct, frozen=True, kw_only=True):
+    """How many values of one kind a recording replaced, and how many different ones."""
+
+    kind: str
+    values: int
+    different: int
+
+
+class Recording(Protocol):
+    """An adapter whose traffic is heard, and what may be shown of it.
+
+    Everything that it gives is concealed: of personal values and secrets only stand-ins are left.
+    """
+
+    adapter: CrmAdapter
+
+    @property
+    def transport(self) -> str:
+        """By which way the CRM is reached, where there are several."""
+
+    def exchanges(self) -> list[bytes]:
+        """Give each exchange so far, in order, as one JSON document without a line break.
+
+        Raises RefusedError when one cannot be judged.
+        """
+
+    def record(self, payload: bytes) -> object:
+        """Give the payload of one record as a JSON value. Raises RefusedError as above."""
+
+    def settings(self) -> dict[str, object]:
+        """Give the settings with which the recording is asked again."""
+
+    def concealed(self) -> tuple[Concealed, ...]:
+        """Count what was replaced so far."""
+
+    def left_in(self, content: bytes) -> tuple[str, ...]:
+        """Name the kinds of what is left in a text although it was to be replaced."""
+
+
+class OpenRecording(Protocol):
+    """Opens a connection's adapter so that what it says and hears can be recorded."""
+
+    def __call__(
+        self,
+        settings: Settings,
+        mapping: Mapping,
+        connection: str,
+        *,
+        home: Path,
+        key: bytes,
+        keep: frozenset[str],
+    ) -> Recording:
+        """Open it; `key` makes the stand-ins, `keep` are contract fields left as they are.
+
+        Raises UsageError for a field that cannot be kept, and what opening the adapter raises.
+        """
+
+
 class ShippedMapping(Protocol):
     """Gives the mapping that comes with the provider, as TOML text."""
 
@@ -127,7 +185,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     anything is opened, whether data stays on this machine. `tools` makes the object behind the
     provider's own commands, and has `close()`; None where there are none. `connect` is how a person
     authorises us and `account` how that stands; None where nobody has to. `credentials` are the
-    variables of the environment that, when set, say that somebody means to go live.
+    variables of the environment that, when set, say that somebody means to go live. `record` opens
+    the adapter for a recording; None where there is no traffic.
     """
 
     name: str
@@ -139,6 +198,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     tools: OpenTools | None = None
     connect: ConnectAccount | None = None
     account: LookAtAccount | None = None
+    record: OpenRecording | None = None
     credentials: tuple[str, ...] = ()
 
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         ItemView,
         UndoAnswer,
     )
+    from quotey.app.record import Recorded, RecordWish
     from quotey.app.reports import (
         ChainReport,
         Explanation,
@@ -239,6 +240,18 @@ class Quotey:
         from quotey.app.certify import certify
 
         return certify(providers, out, progress, self._house if live else None)
+
+    def record(
+        self, wish: RecordWish, *, progress: Callable[[Progress], None] | None = None
+    ) -> Recorded:
+        """Record the CRM's traffic, concealed, as a stub data set and as HTTP fixtures.
+
+        The CRM is only read; when anything would be left in that had to be replaced, nothing is
+        written.
+        """
+        from quotey.app.record import record
+
+        return record(self._house, wish, progress)
 
     @property
     def stub(self) -> StubTools:

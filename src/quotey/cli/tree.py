@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "doctor",
         "simulator",
         "certify",
+        "record",
     ),
     "crm reconcile": ("list", "show", "apply", "defer", "undo"),
     "crm outbox": ("list", "show", "retry", "discard"),
@@ -58,6 +59,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 ELSEWHERE = {
     "crm simulator": "quotey.cli.crm_simulator",
     "crm certify": "quotey.cli.crm_certify",
+    "crm record": "quotey.cli.crm_record",
     "crm connect": "quotey.cli.crm_connection",
     "crm doctor": "quotey.cli.crm_connection",
 }

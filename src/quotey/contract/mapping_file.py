@@ -193,7 +193,7 @@ def _backlog(top: Table, over: Mapping | None) -> tuple[BacklogEntry, ...]:
 
 def _merged(table: Table, base: EntityMapping) -> Table:
     """Lay the user's table of an entity over the shipped one, key by key."""
-    fields: dict[str, object] = {field.name: _as_table(field) for field in base.fields}
+    fields: dict[str, object] = {field.name: as_table(field) for field in base.fields}
     for name, inner in table.table("fields").tables():
         fields[name] = _overlaid(fields.get(name, {}), inner.content)
     content = {"object": base.object, **base.settings, **table.content, "fields": fields}
@@ -209,7 +209,7 @@ def _overlaid(shipped: object, own: dict[str, object]) -> dict[str, object]:
     return merged
 
 
-def _as_table(field: FieldMapping) -> dict[str, object]:
+def as_table(field: FieldMapping) -> dict[str, object]:
     """Write a field as its table in a file would be, so that a user's keys can be laid over it."""
     raw: dict[str, object] = msgspec.json.decode(canonical_json(field))
     table = {key: value for key, value in raw.items() if value is not None}

@@ -16,7 +16,7 @@ import msgspec
 from quotey.contract.secret import Secret
 from quotey.wire.guard import refusal
 from quotey.wire.line import Backend, Trip, Trips
-from quotey.wire.outcome import Answered, NotSent, Outcome, Request, Unknown
+from quotey.wire.outcome import Answered, Listener, NotSent, Outcome, Request, Unknown
 from quotey.wire.reading import Unreadable, unpacked
 from quotey.wire.redact import redacted
 
@@ -35,7 +35,7 @@ class Door:
     """A pool of connections to a few named hosts. May be used from several threads.
 
     `hosts` are the only names that may be asked, over https. `loopback` also lets through requests
-    to this machine, which is for simulators.
+    to this machine, which is for simulators. `listener` is told of every request and its outcome.
     """
 
     def __init__(
@@ -46,11 +46,13 @@ class Door:
         connections: int = 16,
         caps: Caps | None = None,
         clock: Callable[[], float] = time.monotonic,
+        listener: Listener | None = None,
     ) -> None:
         self._hosts = hosts
         self._loopback = loopback
         self._caps = caps or Caps()
         self._clock = clock
+        self._listener = listener
         self._trips = Trips()
         self._pool = httpcore2.ConnectionPool(
             ssl_context=httpx2.create_ssl_context(trust_env=False),
@@ -62,6 +64,12 @@ class Door:
 
     def send(self, request: Request) -> Outcome:
         """Send a request once. Never raises for anything that the world can do."""
+        outcome = self._sent(request)
+        if self._listener is not None:
+            self._listener(request, outcome)
+        return outcome
+
+    def _sent(self, request: Request) -> Outcome:
         why = refusal(request.url, self._hosts, loopback=self._loopback) or _malformed(request)
         if why is not None:
             return NotSent(f"Nothing was sent: {why}.")

@@ -6,7 +6,7 @@ whole answer, so a write may have landed (law 5 of the design).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -47,3 +47,6 @@ class Unknown(msgspec.Struct, frozen=True):
 
 
 Outcome = Answered | NotSent | Unknown
+
+Listener = Callable[[Request, Outcome], None]
+"""Is told of each request that was to go through a door, and of what became of it."""

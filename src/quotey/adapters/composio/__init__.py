@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from quotey.adapters import Provider, RemoteAccount, Visit
+from quotey.adapters import Provider, Recording, RemoteAccount, Visit
 from quotey.adapters.composio.kept import with_account
 from quotey.adapters.composio.settings import (
     ComposioSettings,
@@ -52,6 +52,52 @@ def open_salesforce(
     from quotey.adapters.composio.salesforce import open_adapter
 
     return open_adapter(with_account(settings, "salesforce", connection, home), mapping, connection)
+
+
+def record_hubspot(
+    settings: HubSpotSettings,
+    mapping: Mapping,
+    connection: str,
+    *,
+    home: Path,
+    key: bytes,
+    keep: frozenset[str],
+) -> Recording:
+    """Open the adapter of a portal for a recording. Raises as `OpenRecording` says."""
+    from quotey.adapters.composio.hubspot import open_adapter
+    from quotey.adapters.composio.recording import ComposioRecording
+
+    own = with_account(settings, "hubspot", connection, home)
+    return ComposioRecording(
+        lambda world: open_adapter(own, mapping, connection, world),
+        own,
+        mapping,
+        key=key,
+        keep=keep,
+    )
+
+
+def record_salesforce(
+    settings: SalesforceSettings,
+    mapping: Mapping,
+    connection: str,
+    *,
+    home: Path,
+    key: bytes,
+    keep: frozenset[str],
+) -> Recording:
+    """Open the adapter of an org for a recording. Raises as `OpenRecording` says."""
+    from quotey.adapters.composio.recording import ComposioRecording
+    from quotey.adapters.composio.salesforce import open_adapter
+
+    own = with_account(settings, "salesforce", connection, home)
+    return ComposioRecording(
+        lambda world: open_adapter(own, mapping, connection, world),
+        own,
+        mapping,
+        key=key,
+        keep=keep,
+    )
 
 
 def connect_hubspot(
@@ -121,6 +167,7 @@ PROVIDERS = (
         default_currency=_default_currency,
         connect=connect_hubspot,
         account=look_at_hubspot,
+        record=record_hubspot,
         credentials=CREDENTIALS,
     ),
     Provider(
@@ -131,6 +178,7 @@ PROVIDERS = (
         default_currency=_default_currency,
         connect=connect_salesforce,
         account=look_at_salesforce,
+        record=record_salesforce,
         credentials=CREDENTIALS,
     ),
 )

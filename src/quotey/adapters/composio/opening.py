@@ -17,7 +17,7 @@ import msgspec
 from quotey.adapters.composio.budget import Budget, Rate, organisation
 from quotey.adapters.composio.call import ComposioCaller, Judge
 from quotey.adapters.composio.settings import ComposioSettings
-from quotey.wire import Door
+from quotey.wire import Door, Listener
 
 MINUTE = 60.0
 
@@ -28,17 +28,21 @@ def fresh_id() -> str:
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
-    """What a connection takes from outside: waiting, time that only grows, fresh request ids."""
+    """What a connection takes from outside: waiting, time that only grows, fresh request ids.
+
+    `listener` hears what goes through the door; nobody listens unless a recording is made.
+    """
 
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     ids: Callable[[], str] = fresh_id
+    listener: Listener | None = None
 
 
-def open_door(settings: ComposioSettings) -> Door:
+def open_door(settings: ComposioSettings, listener: Listener | None = None) -> Door:
     """Open the door to the service, and to nothing else."""
     host = urlsplit(settings.base_url).hostname or ""
-    return Door(frozenset({host}), loopback=settings.loopback)
+    return Door(frozenset({host}), loopback=settings.loopback, listener=listener)
 
 
 def open_caller(

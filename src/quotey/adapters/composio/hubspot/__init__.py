@@ -23,8 +23,9 @@ def open_adapter(
     settings: HubSpotSettings, mapping: Mapping, connection: str, world: World | None = None
 ) -> HubSpotAdapter:
     """Open the adapter of one portal. Raises ConfigError when the mapping lacks a word."""
-    door = open_door(settings)
-    caller = _caller(settings, door, world or World())
+    given = world or World()
+    door = open_door(settings, given.listener)
+    caller = _caller(settings, door, given)
     return HubSpotAdapter(caller, settings, mapping, connection, on_close=door.close)
 
 

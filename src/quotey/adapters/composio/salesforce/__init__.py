@@ -24,8 +24,9 @@ def open_adapter(
     settings: SalesforceSettings, mapping: Mapping, connection: str, world: World | None = None
 ) -> SalesforceAdapter:
     """Open the adapter of one org. Raises ConfigError when the mapping lacks a word."""
-    door = open_door(settings)
-    caller = _caller(settings, door, world or World())
+    given = world or World()
+    door = open_door(settings, given.listener)
+    caller = _caller(settings, door, given)
     return SalesforceAdapter(caller, settings, mapping, connection, on_close=door.close)
 
 
