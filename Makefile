@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # What exists of the trees that are checked.
 CODE := $(wildcard src tests scripts)
 
-.PHONY: help demo test lint fix mutants bench soak docs lock clean
+.PHONY: help demo test lint fix audit mutants bench soak docs lock clean
 
 # List the commands.
 help:
@@ -51,6 +51,10 @@ fix: .venv/.dev
 	@$(BIN)/ruff format -q $(CODE)
 	@$(BIN)/ruff check --fix $(CODE); $(BIN)/ruff format -q $(CODE)
 
+# Look for unsafe calls, known advisories and secrets that were left lying.
+audit: .venv-audit/.done
+	@.venv-audit/bin/python scripts/audit.py
+
 # Break the core on purpose, one place at a time, and see that a test notices.
 mutants: .venv/.dev
 	@$(BIN)/python scripts/mutants.py
@@ -72,7 +76,7 @@ lock:
 	@echo "Resolving the dependencies ..."
 	@$(PYTHON) -m venv --clear .venv-lock
 	@.venv-lock/bin/python -m pip --disable-pip-version-check -q install pip-tools
-	@for part in requirements requirements-dev; do \
+	@for part in requirements requirements-dev requirements-audit; do \
 		CUSTOM_COMPILE_COMMAND="make lock" .venv-lock/bin/pip-compile -q --upgrade \
 			--generate-hashes --strip-extras --allow-unsafe --no-emit-index-url \
 			--no-emit-trusted-host --no-emit-find-links -o $$part.lock $$part.in || exit 1; \
@@ -81,7 +85,7 @@ lock:
 
 # Remove everything that these commands made.
 clean:
-	@rm -rf .venv .venv-lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis \
+	@rm -rf .venv .venv-lock .venv-audit .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis \
 		.coverage .coverage.* .coverage-core .pytest.log .import-walls build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -94,6 +98,13 @@ clean:
 .venv/.dev: requirements-dev.lock pyproject.toml
 	@$(call venv,requirements-dev.lock)
 	@touch .venv/.demo $@
+
+# The tools of `make audit`, apart: they bring much that nothing else needs.
+.venv-audit/.done: requirements-audit.lock
+	@echo "Installing into .venv-audit from $< ..."
+	@$(PYTHON) -m venv --clear .venv-audit
+	@.venv-audit/bin/python -m pip --disable-pip-version-check -qq install --require-hashes --no-deps -r $<
+	@touch $@
 
 define venv
 echo "Installing into .venv from $(1) ..." \
