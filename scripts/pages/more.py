@@ -11,8 +11,10 @@ from quotey.contract.schema import contract_schema
 from quotey.decide.lifecycle import OUTBOX_MOVES, SYNC_MOVES, OpEvent
 from scripts.pages.documents import documents_page
 from scripts.pages.fields import fields_page
+from scripts.pages.guarantees import guarantees_page
 from scripts.pages.markdown import block, filled
 from scripts.pages.parity import parity_html, parity_page
+from scripts.pages.proof import proof_page
 from scripts.pages.seed import seed_page
 from scripts.pages.states import drawing, states_page
 
@@ -43,6 +45,8 @@ MORE: dict[str, Callable[[], str]] = {
     "schema/contract.json": _schema(contract_schema),
     "schema/mapping.json": _schema(mapping_schema),
     HOW_SYNC_WORKS: how_sync_works,
+    "../explanation/guarantees.md": guarantees_page,
+    "proof.md": proof_page,
     "seed.md": seed_page,
     "parity.md": parity_page,
     "parity.html": parity_html,

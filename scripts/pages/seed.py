@@ -56,7 +56,7 @@ def read_clauses() -> list[Clause]:
 def problems(clauses: Iterable[Clause]) -> list[str]:
     """Say what is missing, each in a line."""
     every = list(clauses)
-    there = _collected({test.split("::")[0] for clause in every for test in clause.tests})
+    there = collected({test.split("::")[0] for clause in every for test in clause.tests})
     patches = {path.stem for path in MUTANTS.glob("*.patch")}
     found = [f"{clause.id} has no test" for clause in every if not clause.tests]
     found += [
@@ -73,7 +73,7 @@ def problems(clauses: Iterable[Clause]) -> list[str]:
     return found
 
 
-def _collected(files: set[str]) -> set[str]:
+def collected(files: set[str]) -> set[str]:
     """Give the ids that pytest finds in these files, and those of their functions and classes."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
     ran = subprocess.run(
@@ -110,13 +110,13 @@ def seed_page() -> str:
 
 
 def _row(clause: Clause) -> tuple[str, ...]:
-    tests = "<br>".join(_link(test) for test in clause.tests)
+    tests = "<br>".join(link(test) for test in clause.tests)
     mutant = f"[{clause.mutant}](../../mutants/{clause.mutant}.patch)"
     return clause.id, escape(clause.text, quote=False), tests, mutant
 
 
-def _link(test: str) -> str:
+def link(test: str) -> str:
     """Write a test as its sentence, with a link to its file."""
     file, _, name = test.partition("::")
-    said = name.removeprefix("test_").replace("_", " ")
+    said = (name or Path(file).stem).removeprefix("test_").replace("_", " ")
     return f"[{said}](../../{file})"

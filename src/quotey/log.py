@@ -13,7 +13,8 @@ from typing import TextIO
 import structlog
 from structlog.typing import Processor
 
-from quotey.contract.secret import SECRET_TEXT, Secret
+from quotey.contract.secret import SECRET_TEXT, Secret, shapes
+from quotey.contract.visible import written_out
 
 HIDDEN = "[hidden]"
 _SECRET_KEYS = re.compile(
@@ -48,7 +49,10 @@ def configure_log(
 
 def _processors(redact: Redactor, *, console: bool) -> list[Processor]:
     last: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=_plain_traceback)]
+        [
+            _one_line,
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=_plain_traceback),
+        ]
         if console
         else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
     )
@@ -61,6 +65,15 @@ def _processors(redact: Redactor, *, console: bool) -> list[Processor]:
     ]
 
 
+def _one_line(
+    _logger: object, _method: str, event: MutableMapping[str, object]
+) -> MutableMapping[str, object]:
+    """Write out what would steer the terminal; a renderer of JSON does that by itself."""
+    return {
+        key: written_out(value) if isinstance(value, str) else value for key, value in event.items()
+    }
+
+
 _plain_traceback = structlog.dev.plain_traceback
 
 
@@ -68,7 +81,8 @@ class Redactor:
     """A structlog processor that hides secrets by key, by form and by value (guarantee G8)."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets = tuple(sorted({text for text in secrets if text}, key=len, reverse=True))
+        forms = {form for text in secrets if text for form in shapes(text)}
+        self._secrets = tuple(sorted(forms, key=len, reverse=True))
 
     def __call__(
         self, _logger: object, _method: str, event: MutableMapping[str, object]

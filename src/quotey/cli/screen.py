@@ -12,10 +12,8 @@ from datetime import datetime
 from rich.cells import cell_len
 
 from quotey.contract.moments import moment as written
+from quotey.contract.visible import written_out
 
-_UNSAFE = re.compile(
-    "[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
 STYLES = {"": "", "bold": "\x1b[1m", "dim": "\x1b[2m", "warn": "\x1b[33m", "bad": "\x1b[31m"}
 GAP = "  "
 
@@ -30,12 +28,7 @@ def safe(value: object) -> str:
         return "-"
     if isinstance(value, datetime):
         return moment(value)
-    return _UNSAFE.sub(_written_out, str(value))
-
-
-def _written_out(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 - one byte
+    return written_out(str(value))
 
 
 def moment(at: datetime | None) -> str:

@@ -6,6 +6,7 @@ Where secrets come from is the affair of `quotey.config`; adapters only take the
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 
 SECRET_TEXT = re.compile(
     r"(?i)\b(?:bearer|basic)\s+[\w.~+/=-]+|(?<=://)[^/@\s]+(?=@)|(?<=token=)[^&\s]+|(?<=key=)[^&\s]+"
@@ -20,6 +21,26 @@ def without_secrets(text: str) -> str:
     'Authorization: (hidden) at https://(hidden)@crm.example?token=(hidden)'
     """
     return SECRET_TEXT.sub("(hidden)", text)
+
+
+def shapes(secret: str) -> tuple[str, ...]:
+    """Give the forms in which a secret may come back: as it is, in a URL, and in base64.
+
+    Inside a longer base64 text it may begin at any of three places; what does not depend on its
+    neighbours there is given.
+    """
+    packed = (
+        b64encode(b"\0" * shift + secret.encode()).decode()[skip:]
+        for shift, skip in ((0, 0), (1, 2), (2, 3))
+    )
+    inner = [text.rstrip("=")[: len(text.rstrip("=")) - 1] for text in packed]
+    url_safe = [text.replace("+", "-").replace("/", "_") for text in inner]
+    whole = b64encode(secret.encode()).decode()
+    return tuple(dict.fromkeys((secret, _in_a_url(secret), whole, *inner, *url_safe)))
+
+
+def _in_a_url(text: str) -> str:
+    return re.sub(rb"[^\w.~-]", lambda found: b"%%%02X" % found[0][0], text.encode()).decode()
 
 
 class Secret:
@@ -45,6 +66,15 @@ class Secret:
 
     def __str__(self) -> str:
         return "hidden"
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Secret:
+        return self
+
+    def __reduce__(self) -> str:
+        raise TypeError("A secret is not written into bytes.")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and other._value == self._value

@@ -10,6 +10,11 @@ import ipaddress
 from urllib.parse import urlsplit
 
 LOCAL_NAMES = ("localhost", ".localhost")
+CARRIERS = tuple(
+    ipaddress.ip_network(net)
+    for net in ("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16")
+)
+"""IPv6 that carries an IPv4 address inside, to be unpacked by a gateway behind our back."""
 
 
 def refusal(url: str, hosts: frozenset[str], *, loopback: bool) -> str | None:
@@ -60,4 +65,6 @@ def may_connect(address: str, *, local: bool) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
     mapped = getattr(ip, "ipv4_mapped", None)
     ip = mapped or ip
-    return ip.is_loopback if local else ip.is_global and not ip.is_multicast
+    if local:
+        return ip.is_loopback
+    return ip.is_global and not ip.is_multicast and not any(ip in net for net in CARRIERS)

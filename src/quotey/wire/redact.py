@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from quotey.contract.secret import Secret
+from quotey.contract.secret import Secret, shapes
 
 HIDDEN = "(hidden)"
 
@@ -16,6 +16,7 @@ def redacted(text: str, headers: Mapping[str, str | Secret]) -> str:
     'key (hidden) refused'
     """
     secrets = (value.reveal() for value in headers.values() if isinstance(value, Secret))
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+    forms = {form for secret in secrets if secret for form in shapes(secret)}
+    for secret in sorted(forms, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text

@@ -1,0 +1,90 @@
+"""The page of what is promised, with the tests that try to break it and what proves that they can.
+
+Written from `tests/guarantees.toml`. A guarantee without a test, or one that names a test or a
+mutant that does not exist, is a problem; then there is no page.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from html import escape
+
+import msgspec
+
+from scripts.pages.markdown import MADE, table
+from scripts.pages.seed import MUTANTS, ROOT, collected, link
+
+GUARANTEES = ROOT / "tests" / "guarantees.toml"
+
+INTRO = """\
+What may be relied upon, each promise with the tests that try to break it and the mutants (small
+patches that break it on purpose) that turn such a test red. What the machines that try have counted
+is in [proof](../reference/proof.md); how it is done, in [how the sync works](how-sync-works.md).
+
+Two promises depend on what a CRM can do. Adapters declare a tier, and the conformance suite
+confirms it: **tier 1** can write on a condition (the stub, Salesforce with its rules), **tier 2**
+can upsert on a unique key (HubSpot), **tier 3** can only create and search.
+"""
+NOT_PROMISED = """\
+## What is not promised
+
+| | |
+|---|---|
+| N1 | Exactly-once into a CRM that has neither key nor condition (tier 3) |
+| N2 | That another writer is never overwritten in the moment between look and write (tiers 2, 3); \
+it is found and raised |
+| N3 | Surviving a disk that lies, a network file system, or a second SQLite library on the same \
+file in one process |
+| N4 | Truth against somebody who has both the database and the audit key |
+| N5 | Being fresher than the CRM's own lag |
+| N6 | G2, for whoever weakens SQLite's `synchronous` |
+"""
+TIERS = ("t1", "t2", "t3")
+
+
+class Guarantee(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One `[[guarantee]]` of the file; `t1` to `t3` where the tiers differ."""
+
+    id: str
+    promise: str
+    tests: tuple[str, ...]
+    mutants: tuple[str, ...]
+    t1: str = ""
+    t2: str = ""
+    t3: str = ""
+
+
+def read_guarantees() -> list[Guarantee]:
+    """Read the file, in its order."""
+    found = tomllib.loads(GUARANTEES.read_text(encoding="utf-8"))["guarantee"]
+    return msgspec.convert(found, list[Guarantee])
+
+
+def lacks(guarantees: list[Guarantee]) -> list[str]:
+    """Say what is missing, each in a line."""
+    named = {test.split("::")[0] for one in guarantees for test in one.tests}
+    files = {test for test in named if (ROOT / test).is_file()}
+    there = collected(files) | files
+    patches = {path.stem for path in MUTANTS.glob("*.patch")}
+    tests = [f"{one.id}: {test}" for one in guarantees for test in one.tests if test not in there]
+    mutants = [f"{one.id}: {name}" for one in guarantees for name in one.mutants]
+    bare = [f"{one.id}: no test" for one in guarantees if not one.tests]
+    return [*bare, *tests, *(one for one in mutants if one.split(": ")[1] not in patches)]
+
+
+def guarantees_page() -> str:
+    """Write the page. Ends the script when a guarantee is bare."""
+    guarantees = read_guarantees()
+    if missing := lacks(guarantees):
+        raise SystemExit("\n".join(["These guarantees name what does not exist:", *missing]))
+    rows = [_row(one) for one in guarantees]
+    promises = table(("", "promise", "tests that try to break it", "proved to fail by"), rows)
+    return f"# What is promised\n\n{MADE}\n{INTRO}\n{promises}\n{NOT_PROMISED}"
+
+
+def _row(one: Guarantee) -> tuple[str, ...]:
+    tiers = [f"*tier {tier[1]}*: {said}" for tier in TIERS if (said := getattr(one, tier))]
+    promise = "<br>".join([escape(one.promise, quote=False), *tiers])
+    tests = "<br>".join(link(test) for test in one.tests)
+    mutants = "<br>".join(f"[{name}](../../mutants/{name}.patch)" for name in one.mutants)
+    return one.id, promise, tests, mutants or "-"
