@@ -62,6 +62,7 @@ mutants: .venv/.dev
 # Measure the speed.
 bench: .venv/.dev
 	@$(BIN)/python scripts/bench.py
+	@$(BIN)/python scripts/bench_complete.py
 
 # Run the long tests and many more random examples.
 soak: .venv/.dev

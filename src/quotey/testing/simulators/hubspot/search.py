@@ -63,13 +63,23 @@ def _matching(portal: Portal, links: Links, kind: str, doc: Doc) -> list[Indexed
 def _all_matching(
     portal: Portal, links: Links, kind: str, groups: list[list[Doc]], query: str
 ) -> list[Indexed]:
-    entries = portal.index.entries(kind)
+    entries = _candidates(portal, kind, groups)
     if query:
         entries = list(filter(mentions(query, TYPES[kind].searched), entries))
     if groups:
         entries = _in_any(portal, links, kind, groups, entries)
     alive = portal.records[kind]
     return [e for e in entries if e.record_id in alive and not alive[e.record_id].archived_at]
+
+
+def _candidates(portal: Portal, kind: str, groups: list[list[Doc]]) -> list[Indexed]:
+    """Everything that is visible, or what a reader of a window of modified dates needs of it."""
+    for spec in groups[0] if len(groups) == 1 else ():
+        bounds = str(spec.get("value", "")), str(spec.get("highValue", ""))
+        window = (spec.get("propertyName"), spec.get("operator"))
+        if window == (TYPES[kind].modified, "BETWEEN") and all(map(str.isdigit, bounds)):
+            return portal.index.modified_between(kind, *map(int, bounds))
+    return portal.index.entries(kind)
 
 
 def _in_any(
