@@ -38,6 +38,7 @@ from quotey.app.stub import Effect, FaultSpec, Played, Reloaded, RemoteState
 from quotey.contract.journal import AuditEvent, Lock, Operation
 from quotey.contract.quote import Quote
 from quotey.contract.reconciliation import Reconciliation
+from quotey.desk.erasing import Erasure
 from quotey.store import Restored
 
 ANSWERS: dict[str, Any] = {
@@ -78,6 +79,7 @@ ANSWERS: dict[str, Any] = {
     "crm account show": RecordView,
     "crm account update": RecordAnswer,
     "crm contact show": RecordView,
+    "crm contact erase": Erasure,
     "crm stub set": RemoteState,
     "crm stub add": RemoteState,
     "crm stub delete": RemoteState,

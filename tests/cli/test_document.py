@@ -57,6 +57,7 @@ COMMANDS = [
     "crm account show A-1001",
     "crm account update A-1001 segment=smb",
     "crm contact show C-1001",
+    "crm contact erase C-1002 --reason asked",
     "crm stub show",
     "crm stub show deal",
     "crm stub show deal/D-1001",
@@ -82,6 +83,9 @@ COMMANDS = [
 def test_every_command_answers_with_one_document(synced: Terminal, line: str) -> None:
     synced("crm", "lock", "deal/D-1005", "stage", "--for", "48h", "--reason", "legal")
     synced("db", "backup", "spare.db")
+    if "erase" in line:
+        synced("crm", "stub", "delete", "contact/C-1002")
+        synced("crm", "sync", "--entity", "contact")
     ran = synced(*line.split(), "--json")
     words = ".".join(_words(line))
     document = ran.document
@@ -121,6 +125,9 @@ def _words(line: str) -> list[str]:
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_draws_its_answer(synced: Terminal, line: str) -> None:
     synced("db", "backup", "spare.db")
+    if "erase" in line:
+        synced("crm", "stub", "delete", "contact/C-1002")
+        synced("crm", "sync", "--entity", "contact")
     synced("crm", "lock", "deal/D-1005", "stage", "--for", "48h", "--reason", "legal")
     ran = synced(*line.split())
     assert ran.out.startswith("stub (offline): nothing leaves this machine\n")

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     )
     from quotey.app.simulator import Simulator, Wishes
     from quotey.app.stub import StubTools
+    from quotey.desk.erasing import Erasure
     from quotey.store import Restored
     from quotey.sync.ports import Progress
     from quotey.testing.names import Certified
@@ -293,6 +294,12 @@ class Quotey:
     def contact_show(self, contact: str) -> RecordView:
         """Show a contact as it stands here."""
         return self._show(Entity.CONTACT, contact)
+
+    def contact_erase(self, contact: str, *, reason: str, dry_run: bool = False) -> Erasure:
+        """Erase what is kept of a contact that is gone in the CRM; the audit chain still holds."""
+        from quotey.desk import erasing
+
+        return erasing.erase(self._house.desk_ports, contact, reason=reason, dry_run=dry_run)
 
     def _show(self, entity: Entity, reference: str) -> RecordView:
         from quotey.desk import records

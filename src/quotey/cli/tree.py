@@ -38,7 +38,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "crm lookup": ("account", "contact", "deal"),
     "crm deal": ("list", "show", "create", "update"),
     "crm account": ("list", "show", "update"),
-    "crm contact": ("show",),
+    "crm contact": ("show", "erase"),
     "crm stub": (
         "set",
         "add",
@@ -73,7 +73,7 @@ GROUPS = {
     "crm lookup": "Find accounts, contacts and deals.",
     "crm deal": "Deals: list, show, create, update.",
     "crm account": "Accounts: list, show, update.",
-    "crm contact": "Contacts: show.",
+    "crm contact": "Contacts: show, erase.",
     "crm stub": "Drive the offline CRM: edit its records, make it fail.",
     "quote": "Quotes: they live here, the CRM only gets summaries.",
     "db": "Care of the database.",

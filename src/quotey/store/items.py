@@ -113,6 +113,14 @@ class Items:
         """Open a closed or deferred item again; False when it moved on, or its place is taken."""
         return self._changed("items_reopen", id=id_, rev=rev)
 
+    def forget(self, entity: str, id_: str, *, dry_run: bool = False) -> int:
+        """Take the values out of all items of a record; give how many held some."""
+        params: dict[str, Cell] = {"entity_type": entity, "entity_id": id_}
+        if dry_run:
+            [[number]] = self._db.rows("items_holding", params)
+            return int(number)
+        return self._db.write("items_forget", params)
+
     def wake(self, now: datetime) -> int:
         """Open deferred items whose time has come; give how many."""
         return self._db.write("items_wake", {"now": to_text(now)})

@@ -106,6 +106,19 @@ SET state = 'resolved', deferred_until = NULL, resolution = :resolution, resolve
     resolved_by = :actor, rev = rev + 1
 WHERE id = :id AND rev = :rev AND state IN ('open', 'deferred');
 
+-- name: items_holding
+SELECT count(*) FROM item
+WHERE entity_id = :entity_id AND entity_type = :entity_type
+    AND (local_value IS NOT NULL OR remote_value IS NOT NULL OR base_value IS NOT NULL
+        OR detail <> '');
+
+-- name: items_forget
+UPDATE item
+SET local_value = NULL, remote_value = NULL, base_value = NULL, detail = '', rev = rev + 1
+WHERE entity_id = :entity_id AND entity_type = :entity_type
+    AND (local_value IS NOT NULL OR remote_value IS NOT NULL OR base_value IS NOT NULL
+        OR detail <> '');
+
 -- name: items_defer
 UPDATE item SET state = 'deferred', deferred_until = :until, rev = rev + 1
 WHERE id = :id AND rev = :rev AND state IN ('open', 'deferred');
