@@ -89,6 +89,8 @@ CODES = [
     ("rule_not_shown", "The CRM's rules cannot be read.", "See there that they are active."),
     ("api_version", "The CRM does not offer the version set.", "Set the one that is named."),
     ("budget", "Our own share of the CRM's quota is spent.", "It goes on when the time is over."),
+    ("asked_to_wait", "Another process was asked to wait.", "It goes on when the time is over."),
+    ("budgets", "`shared.db` cannot be used.", "Mend the disk; with nothing running, delete it."),
     ("daily_quota", "The rest of the day's quota is kept for writing.", "It goes on tomorrow."),
     ("not_sent", "The request did not leave this machine.", "It is tried again by itself."),
     (

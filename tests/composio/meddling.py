@@ -7,6 +7,7 @@ from collections.abc import Callable
 from quotey.adapters.composio.call import Caller
 from quotey.adapters.composio.hubspot import HubSpotAdapter
 from quotey.adapters.composio.ops import Op, Outcome
+from quotey.contract.shared import Shared
 
 Act = Callable[[Op], Outcome | None]
 
@@ -21,6 +22,9 @@ class Meddling:
     @property
     def sent(self) -> int:
         return self._inner.sent
+
+    def share(self, shared: Shared) -> None:
+        self._inner.share(shared)
 
     def call(self, op: Op, timeout: float) -> Outcome:
         return self._act(op) or self._inner.call(op, timeout)

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 import msgspec
 import pytest
 
-from quotey.adapters.composio.budget import Bucket, Budget, Rate
+from quotey.adapters.composio.budget import CONNECTION, ORGANISATION, Alone, Budget, Rate
 from quotey.adapters.composio.call import ComposioCaller
 from quotey.adapters.composio.failure import failure_of
 from quotey.adapters.composio.hubspot import HubSpotJudge
 from quotey.adapters.composio.ops import Failed, Kind, Op, Outcome, Reply, Tool
 from quotey.adapters.composio.settings import HubSpotSettings
+from quotey.adapters.composio.turns import Turns
 from quotey.contract.errors import ErrorClass
 from quotey.contract.errors import Outcome as Effect
 from quotey.contract.secret import Secret
@@ -42,8 +43,11 @@ def caller_of(server: Server, **more: object) -> Iterator[ComposioCaller]:
         **more,  # type: ignore[arg-type]
     )
     ample = Rate(1e6, 1.0)
-    budget = Budget(
-        Bucket(ample, 0.0, 0.0), {"general": ample}, share=0.0, clock=float, sleep=lambda _s: None
+    rates = {ORGANISATION: ample, CONNECTION: ample}
+    turns = Turns(
+        settings,
+        lambda shared: Budget({scope: scope for scope in rates}, rates, share=0.0, shared=shared),
+        Alone(float, lambda _s: None),
     )
     door = Door(frozenset(), loopback=True)
     try:
@@ -52,7 +56,7 @@ def caller_of(server: Server, **more: object) -> Iterator[ComposioCaller]:
             "https://api.hubapi.com",
             HubSpotJudge("America/New_York"),
             door=door,
-            budget=budget,
+            turns=turns,
             ids=lambda: "r-1",
         )
     finally:

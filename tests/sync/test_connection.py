@@ -100,6 +100,34 @@ def test_a_rate_limit_while_sending_burns_no_attempt_and_stops_the_drain(synced:
     assert synced.sync().outbound.delivered == 3
 
 
+def test_our_own_budget_stops_the_drain_and_leaves_the_connection_open(synced: World) -> None:
+    ops = [synced.quote(synced.deal(ref).id) for ref in ("D-1", "D-2")]
+
+    def spent(*_: object, **__: object) -> None:
+        raise RemoteFailure(
+            "our own budget is spent",
+            error_class=ErrorClass.RATE_LIMIT,
+            retry_after=timedelta(seconds=5),
+            ours=True,
+        )
+
+    synced.adapter = bend(synced.stub, write_quote=spent)
+    report = synced.sync()
+    assert report.exit_code == 6
+    assert [(synced.op(op).state, synced.op(op).attempts) for op in ops] == [
+        (OpState.QUEUED, 0)
+    ] * 2
+    row = synced.store.connections.get("main")
+    assert row is None or row.rate_limited_until is None
+    synced.adapter = synced.stub
+    found = door.ask(
+        synced.run(), lambda call: synced.adapter.lookup_account("Acme", call=call), timeout=5.0
+    )
+    assert isinstance(found, tuple)
+    synced.turn(seconds=8)
+    assert synced.sync().outbound.delivered == 2
+
+
 def test_a_drain_that_meets_a_penalty_says_until_when(synced: World) -> None:
     synced.quote(synced.deal("D-1").id)
     until = synced.clock.now() + timedelta(seconds=30)

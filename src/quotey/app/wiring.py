@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from difflib import get_close_matches
 from functools import cached_property
@@ -19,13 +19,14 @@ import msgspec
 from quotey.adapters import Provider, discover
 from quotey.app.ids import new_correlation_id
 from quotey.app.options import read_options
+from quotey.app.places import place_of, shared_notes
 from quotey.config import Connection, Settings
-from quotey.contract.adapter import CrmAdapter
+from quotey.contract.adapter import CrmAdapter, Sharing
 from quotey.contract.errors import ConfigError, MappingError, UsageError
 from quotey.contract.mapping import Mapping
 from quotey.contract.secret import Secret
 from quotey.desk.ports import DeskPorts
-from quotey.store import Place, Role, Store, open_store
+from quotey.store import Role, SharedNotes, Store, open_store
 from quotey.sync.clock import Clock, SystemClock, fresh_id, roll
 
 if TYPE_CHECKING:  # structlog costs more to import than a status takes
@@ -149,7 +150,14 @@ class House:
             self.options, self.mapping, self.connection, home=self.settings.home
         )
         self._open.callback(adapter.close)
+        if isinstance(adapter, Sharing):
+            adapter.share(self.shared)
         return adapter
+
+    @cached_property
+    def shared(self) -> SharedNotes:
+        """What all processes of the home see; the file is made when it is first used."""
+        return self._open.enter_context(closing(shared_notes(self.settings, self.clock)))
 
     def reopen_adapter(self) -> None:
         """Forget the door to the CRM, so that the next use opens it anew; `close` closes both."""
@@ -170,7 +178,7 @@ class House:
 
     def store(self, role: Role) -> Store:
         """Open the database in a role; "desk" for commands, "sync" cannot write quotes (G1)."""
-        place = Place(allow_network=self.settings.allow_network_fs)
+        place = place_of(self.settings)
         store = open_store(self.settings.home / DATABASE, role=role, place=place)
         self._open.callback(store.close)
         return store

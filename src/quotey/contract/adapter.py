@@ -28,6 +28,7 @@ from quotey.contract.dto import (
 from quotey.contract.errors import Diagnostic
 from quotey.contract.fields import Entity
 from quotey.contract.journal import OpKind
+from quotey.contract.shared import Shared
 
 
 class Tier(IntEnum):
@@ -157,6 +158,17 @@ class Creating(Protocol):
 
     def create_missing(self, *, call: Call) -> tuple[str, ...]:
         """Make what is not there, and give its names. May be called twice."""
+
+
+@runtime_checkable
+class Sharing(Protocol):
+    """An adapter whose budgets hold for all processes together, once it is told where to keep them.
+
+    It has no memory of its own.
+    """
+
+    def share(self, shared: Shared) -> None:
+        """Keep what all processes have to know here. Nothing has been asked of the CRM yet."""
 
 
 @runtime_checkable

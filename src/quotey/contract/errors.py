@@ -174,6 +174,7 @@ class RemoteFailure(QuoteyError):  # noqa: N818 - the word of the domain; it is 
     `error_class` decides the retry; `outcome` says what is known of the effect (reads are always
     `not_applied`); `retry_after` is what the provider asked for, if it did. `loser` is what a write
     that was applied has replaced unseen (a marker as JSON, or what stood there), "" if nothing.
+    `ours` says that our own budget of requests refused it: the CRM was not asked, and asks nothing.
     """
 
     code = "remote"
@@ -187,9 +188,11 @@ class RemoteFailure(QuoteyError):  # noqa: N818 - the word of the domain; it is 
         retry_after: timedelta | None = None,
         diagnostics: tuple[Diagnostic, ...] = (),
         loser: str = "",
+        ours: bool = False,
     ) -> None:
         super().__init__(message, diagnostics=diagnostics)
         self.loser = loser
+        self.ours = ours
         self.error_class = error_class
         self.outcome = outcome
         self.retry_after = retry_after

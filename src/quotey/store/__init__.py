@@ -6,6 +6,7 @@ from quotey.store.items import ItemGroup
 from quotey.store.place import Place
 from quotey.store.records import Known
 from quotey.store.restore import Orders, Restored, restore
+from quotey.store.shared import SharedNotes
 from quotey.store.store import Store, open_store
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Place",
     "Restored",
     "Role",
+    "SharedNotes",
     "Store",
     "open_store",
     "restore",

@@ -118,6 +118,8 @@ def refuse_if_closed(run: Run) -> None:
 
 def _learn(run: Run, failed: RemoteFailure) -> None:
     """Store what a failure teaches about the connection, whoever still holds the work."""
+    if failed.ours:
+        return  # the CRM asks nothing, and a person who waits has a share of the budget left
     if failed.error_class == ErrorClass.RATE_LIMIT:
         _close_until(run, run.now() + penalty(run, failed.retry_after))
     elif failed.error_class == ErrorClass.AUTH:

@@ -45,6 +45,7 @@ def heard(failed: RemoteFailure) -> RemoteFailure:
             msgspec.structs.replace(one, message=brief(one.message)) for one in failed.diagnostics
         ),
         loser=brief(failed.loser),
+        ours=failed.ours,
     )
 
 

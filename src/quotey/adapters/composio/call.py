@@ -15,7 +15,6 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from quotey.adapters.composio.budget import Budget
 from quotey.adapters.composio.ops import (
     Failed,
     Kind,
@@ -28,6 +27,8 @@ from quotey.adapters.composio.ops import (
 )
 from quotey.adapters.composio.service import unwrapped, verdict
 from quotey.adapters.composio.settings import ComposioSettings
+from quotey.adapters.composio.turns import Turns
+from quotey.contract.shared import Shared
 from quotey.wire import (
     Answered,
     Door,
@@ -61,6 +62,9 @@ class Caller(Protocol):
     def call(self, op: Op, timeout: float) -> Outcome:
         """Send a request once within `timeout` seconds. Never raises for what the world does."""
 
+    def share(self, shared: Shared) -> None:
+        """Keep the budgets where other processes see them."""
+
 
 class ComposioCaller:
     """Sends through Composio by the transport that is set. May be used from several threads."""
@@ -72,26 +76,32 @@ class ComposioCaller:
         judge: Judge,
         *,
         door: Door,
-        budget: Budget,
+        turns: Turns,
         ids: Callable[[], str],
     ) -> None:
         self._settings = settings
         self._provider_url = provider_url.rstrip("/")
         self._judge = judge
         self._door = door
-        self._budget = budget
+        self._turns = turns
         self._ids = ids
         self.sent = 0
 
     def call(self, op: Op, timeout: float) -> Outcome:
-        """Wait for a turn, send, and classify."""
-        settings = self._settings
-        patience = min(settings.patience, timeout)
-        wait = self._budget.admit(op.family, interactive=op.interactive, patience=patience)
-        if wait:
-            why = "our own budget of requests is spent"
-            return Failed(kind=Kind.RATE_LIMIT, message=why, code="budget", wait_seconds=wait)
-        tools = settings.transport == "tools"
+        """Wait for a turn, send, classify, and note for how long everybody has to keep away."""
+        refused = self._turns.refused(op, timeout)
+        if refused is not None:
+            return refused
+        outcome = self._sent(op, timeout)
+        self._turns.learn(op, outcome)
+        return outcome
+
+    def share(self, shared: Shared) -> None:
+        """Keep the budgets where other processes see them."""
+        self._turns.share(shared)
+
+    def _sent(self, op: Op, timeout: float) -> Outcome:
+        tools = self._settings.transport == "tools"
         if tools and op.tool is None:
             return Failed(kind=Kind.PERMANENT, message="no tool does this", code="no_tool")
         trace = Trace(request_id=self._ids())
@@ -201,7 +211,8 @@ class ComposioCaller:
 
     def _judged(self, found: Refusal, trace: Trace) -> Outcome:
         if found.status >= REFUSED:
-            return _failed(self._judge(found), trace, found.status, found.doc)
+            failed = _failed(self._judge(found), trace, found.status, found.doc)
+            return msgspec.structs.replace(failed, by_provider=True)
         # An empty body (204) may come as an empty text.
         if isinstance(found.doc, str) and found.doc:
             return _malformed("a text came where JSON was due", trace)
@@ -221,6 +232,7 @@ def _failed(found: Verdict, trace: Trace, status: int, doc: object) -> Failed:
         code=found.code,
         status=status,
         wait_seconds=found.wait_seconds,
+        narrow=found.narrow,
         problems=found.problems,
         doc=doc,
         trace=trace,

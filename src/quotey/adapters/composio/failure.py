@@ -25,6 +25,8 @@ CLASS_OF = {
     Kind.AMBIGUOUS: ErrorClass.TRANSIENT,
     Kind.MALFORMED: ErrorClass.TRANSIENT,
 }
+OWN_BUDGET = "budget"
+"""The code of what our own budget refused."""
 UNSURE = (Kind.AMBIGUOUS, Kind.MALFORMED)
 
 FieldOf = Callable[[Problem], tuple[str, str]]
@@ -44,6 +46,7 @@ def failure_of(failed: Failed, op: Op, field_of: FieldOf) -> RemoteFailure:
         outcome=Effect.UNKNOWN if unsure else Effect.NOT_APPLIED,
         retry_after=None if wait is None else timedelta(seconds=wait),
         diagnostics=tuple(_diagnostic(problem, field_of) for problem in failed.problems),
+        ours=failed.code == OWN_BUDGET,
     )
 
 

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 import msgspec
 
-from quotey.adapters.composio.budget import Budget, Rate, organisation
+from quotey.adapters.composio.budget import ORGANISATION, Alone, Budget, Rate
 from quotey.adapters.composio.call import ComposioCaller, Judge
 from quotey.adapters.composio.settings import ComposioSettings
+from quotey.adapters.composio.turns import Closed, Turns, never_closed
+from quotey.contract.shared import Shared
 from quotey.wire import Door, Listener
 
 MINUTE = 60.0
@@ -28,13 +29,12 @@ def fresh_id() -> str:
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
-    """What a connection takes from outside: waiting, time that only grows, fresh request ids.
+    """What a connection takes from outside: what it shares with others, fresh request ids.
 
     `listener` hears what goes through the door; nobody listens unless a recording is made.
     """
 
-    clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+    shared: Shared = msgspec.field(default_factory=Alone)
     ids: Callable[[], str] = fresh_id
     listener: Listener | None = None
 
@@ -49,20 +49,23 @@ def open_caller(
     settings: ComposioSettings,
     provider_url: str,
     judge: Judge,
-    families: Mapping[str, Rate],
+    rates: Mapping[str, Rate],
     *,
     door: Door,
     world: World,
+    closed: Closed = never_closed,
 ) -> ComposioCaller:
-    """Make the caller of a connection, with its budgets by endpoint family."""
-    share, now = settings.interactive_share, world.clock()
-    digest = hashlib.sha256(settings.api_key.reveal().encode()).hexdigest()
-    rate = Rate(settings.requests_per_minute, MINUTE)
-    budget = Budget(
-        organisation(digest, rate, share, now),
-        families,
-        share=share,
-        clock=world.clock,
-        sleep=world.sleep,
-    )
-    return ComposioCaller(settings, provider_url, judge, door=door, budget=budget, ids=world.ids)
+    """Make the caller of a connection, with its budgets.
+
+    `rates` are the connection's own, and those of endpoint families.
+    """
+    digest = hashlib.sha256(settings.api_key.reveal().encode()).hexdigest()[:16]
+    allowed = {ORGANISATION: Rate(settings.requests_per_minute, MINUTE), **rates}
+    names = {scope: f"budget/{settings.connected_account_id}/{scope}" for scope in rates}
+    names[ORGANISATION] = f"budget/key-{digest}"
+
+    def budget_on(shared: Shared) -> Budget:
+        return Budget(names, allowed, share=settings.interactive_share, shared=shared)
+
+    turns = Turns(settings, budget_on, world.shared, closed=closed)
+    return ComposioCaller(settings, provider_url, judge, door=door, turns=turns, ids=world.ids)

@@ -90,7 +90,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 class Failed(msgspec.Struct, frozen=True, kw_only=True):
     """The request did not succeed. `message` is a part of a sentence, without values or secrets.
 
-    `doc` is the provider's own error document, for those who look for more in it.
+    `doc` is the provider's own error document, for those who look for more in it. `by_provider`
+    says who refused, if not the service; `narrow`, that a limit is of the endpoint family alone.
     """
 
     kind: Kind
@@ -101,6 +102,8 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
     doc: object = None
     trace: Trace = Trace()
+    by_provider: bool = False
+    narrow: bool = False
 
 
 Outcome = Reply | Failed
@@ -114,6 +117,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""
     wait_seconds: float | None = None
     problems: tuple[Problem, ...] = ()
+    narrow: bool = False
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from quotey.adapters import RemoteAccount, Visit
 from quotey.adapters.composio.accounts import Accounts
+from quotey.adapters.composio.budget import Alone
 from quotey.adapters.composio.connecting import Connecting
 from quotey.adapters.composio.opening import World, fresh_id, open_door
 from quotey.adapters.composio.ops import Failed, Op
@@ -29,7 +30,7 @@ def connect(
 ) -> RemoteAccount:
     """Connect an account as `Connecting.connect` does."""
     with closing(open_door(settings)) as door:
-        world = World(sleep=visit.clock.sleep)
+        world = World(shared=Alone(sleep=visit.clock.sleep))
         trying = Connecting(
             settings,
             toolkit,

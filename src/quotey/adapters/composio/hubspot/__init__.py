@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from quotey.adapters.composio.budget import Rate
+from quotey.adapters.composio.budget import CONNECTION, Rate
 from quotey.adapters.composio.call import ComposioCaller
 from quotey.adapters.composio.docs import as_doc, as_text
 from quotey.adapters.composio.hubspot.adapter import HubSpotAdapter
 from quotey.adapters.composio.hubspot.errors import HubSpotJudge
-from quotey.adapters.composio.hubspot.ops import ASSOCIATIONS, SEARCH, Ops
+from quotey.adapters.composio.hubspot.ops import SEARCH, Ops
 from quotey.adapters.composio.opening import World, open_caller, open_door
 from quotey.adapters.composio.ops import Failed, Op
 from quotey.adapters.composio.settings import HubSpotSettings
@@ -30,14 +30,12 @@ def open_adapter(
 
 
 def _caller(settings: HubSpotSettings, door: Door, world: World) -> ComposioCaller:
-    general = Rate(settings.requests_per_ten_seconds, 10.0)
-    families = {
+    rates = {
+        CONNECTION: Rate(settings.requests_per_ten_seconds, 10.0),
         SEARCH: Rate(settings.searches_per_second, 1.0),
-        "general": general,
-        ASSOCIATIONS: general,
     }
-    judge = HubSpotJudge(settings.time_zone)
-    return open_caller(settings, settings.provider_url, judge, families, door=door, world=world)
+    judge, url = HubSpotJudge(settings.time_zone), settings.provider_url
+    return open_caller(settings, url, judge, rates, door=door, world=world, closed=judge.closed)
 
 
 def identify(settings: HubSpotSettings, door: Door, world: World) -> str | tuple[Failed, Op]:

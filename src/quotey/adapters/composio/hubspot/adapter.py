@@ -48,6 +48,7 @@ from quotey.contract.fields import Entity
 from quotey.contract.journal import OpKind
 from quotey.contract.mapper import Mapper
 from quotey.contract.mapping import Mapping as CrmMapping
+from quotey.contract.shared import Shared
 
 CALLS = {
     OpKind.WRITE_QUOTE: 5,
@@ -201,6 +202,10 @@ class HubSpotAdapter:
     def calls_of(self, kind: OpKind) -> int:
         """How many requests carrying out one operation takes when all goes well."""
         return CALLS[kind]
+
+    def share(self, shared: Shared) -> None:
+        """Keep the budgets of requests where other processes see them."""
+        self._caller.share(shared)
 
     def examine(self, *, call: Call) -> tuple[Diagnostic, ...]:
         """Say what the portal lacks for this mapping; empty when it is set up."""

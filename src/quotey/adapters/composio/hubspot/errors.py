@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from quotey.adapters.composio.docs import Doc, as_doc, as_docs, as_text
-from quotey.adapters.composio.ops import Failed, Kind, Problem, Refusal, Trace, Verdict
+from quotey.adapters.composio.ops import Failed, Kind, Problem, Refusal, Reply, Trace, Verdict
 from quotey.adapters.composio.scrub import scrubbed
 from quotey.wire import Unreadable, read_json, retry_after
 
@@ -70,7 +70,16 @@ class HubSpotJudge:
             code=(as_text(doc.get("policyName")) or code or str(refusal.status))[:60],
             wait_seconds=self._wait(kind, refusal, as_text(doc.get("policyName"))),
             problems=problems if kind is Kind.MAPPING else (),
+            narrow=as_text(doc.get("policyName")) == "SECONDLY",
         )
+
+    def closed(self, reply: Reply) -> float | None:
+        """Say for how long the daily quota is spent, by an answer's headers; None when it is not.
+
+        They tell what everybody has used, other programs too (crm-semantics 5).
+        """
+        spent = reply.headers.get("x-hubspot-ratelimit-daily-remaining") == "0"
+        return self._policy_wait("DAILY", reply.server_ts) if spent else None
 
     def _wait(self, kind: Kind, refusal: Refusal, policy: str) -> float | None:
         """Give what was asked for; else what the policy means, where it is a limit."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from quotey.adapters.composio.budget import Rate
+from quotey.adapters.composio.budget import CONNECTION, Rate
 from quotey.adapters.composio.call import ComposioCaller
 from quotey.adapters.composio.opening import World, open_caller, open_door
 from quotey.adapters.composio.ops import Failed, Op
@@ -31,8 +31,8 @@ def open_adapter(
 
 
 def _caller(settings: SalesforceSettings, door: Door, world: World) -> ComposioCaller:
-    families = {"general": Rate(settings.requests_per_ten_seconds, 10.0)}
-    return open_caller(settings, settings.instance_url, judge, families, door=door, world=world)
+    rates = {CONNECTION: Rate(settings.requests_per_ten_seconds, 10.0)}
+    return open_caller(settings, settings.instance_url, judge, rates, door=door, world=world)
 
 
 def identify(settings: SalesforceSettings, door: Door, world: World) -> str | tuple[Failed, Op]:
