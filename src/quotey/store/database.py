@@ -10,7 +10,13 @@ from time import sleep
 import apsw
 
 from quotey.contract.errors import StoreError
-from quotey.store.faults import NOTHING_CHANGED, damaged_row, explained, in_our_words
+from quotey.store.faults import (
+    NOTHING_CHANGED,
+    damaged_row,
+    explained,
+    in_doubt,
+    in_our_words,
+)
 from quotey.store.shapes import Cell, Row
 from quotey.store.statements import statements
 
@@ -146,8 +152,13 @@ class Database:
             self.writing = False
 
     def commit(self) -> None:
-        """Make the changes last."""
-        self.run("COMMIT")
+        """Make the changes last. StoreError says so when it is not known whether they do."""
+        try:
+            self.connection.execute("COMMIT")
+        except apsw.IOError as error:
+            raise in_doubt(error, self.path) from error
+        except apsw.Error as error:
+            raise explained(error, self.path) from error
 
     def roll_back(self) -> None:
         """Undo what is open. SQLite has done it already after a full disk or an I/O error."""

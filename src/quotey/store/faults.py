@@ -39,6 +39,19 @@ def explained(error: apsw.Error, path: Path) -> StoreError | StoreBusyError:
     return StoreError(f"The database failed ({error}): {path}. {NOTHING_CHANGED}")
 
 
+def in_doubt(error: apsw.IOError, path: Path) -> StoreError:
+    """Say that a commit failed in the middle: what was written may be found by the next start.
+
+    SQLite takes it back in memory, but a sync that failed says nothing of what is on the disk.
+    Source: reliability D7.
+    """
+    return StoreError(
+        f"The disk failed while a change was made to last ({error}): {path}. It may have been kept "
+        "or not; look before you repeat it.",
+        next=_CHECK,
+    )
+
+
 def damaged_row(error: Exception) -> StoreError:
     """Say that a row holds what we never wrote."""
     return StoreError(f"A row of the database is damaged ({error}). {NOTHING_CHANGED}", next=_CHECK)

@@ -11,6 +11,8 @@ from time import sleep
 from types import TracebackType
 from typing import Self
 
+import apsw
+
 from quotey.contract.errors import StoreBusyError, StoreError
 from quotey.store.admin import Admin
 from quotey.store.audit import Audit
@@ -124,8 +126,12 @@ class Store:
         self._db.commit()
 
     def close(self) -> None:
-        """Give back the file; may be called twice."""
-        with in_our_words(self._db.path):
+        """Give back the file; may be called twice.
+
+        A disk that fails now takes nothing away: what was committed is in the log beside the file,
+        where the next start reads it. So it must not hide what the command itself was told.
+        """
+        with suppress(apsw.IOError, apsw.FullError):
             self._db.connection.close()
 
     def __enter__(self) -> Self:

@@ -117,12 +117,13 @@ def is_cursor_lost(failed: RemoteFailure) -> bool:
 def _begin_anew(run: Run, reading: Reading, failed: RemoteFailure) -> None:
     lost, reading.full, reading.cursor_lost = reading.state, True, True
     reading.trail.forget()
+    anew = msgspec.structs.replace(lost, cursor="", lease_until=run.lease_until())
     with run.store.transaction("begin anew"):
-        reading.state = msgspec.structs.replace(lost, cursor="", lease_until=run.lease_until())
-        run.store.sync_state.put(reading.state)
+        run.store.sync_state.put(anew)
         note(
             run, "sync.cursor_lost", entity=lost.entity, cursor=lost.cursor, message=failed.message
         )
+    reading.state = anew
 
 
 def whole(page: CrmSyncResultDto, entity: Entity) -> CrmSyncResultDto:
@@ -214,8 +215,9 @@ def _most_telling(state: SyncState, judged: list[changes.Judged]) -> tuple[Diagn
 def succeed(run: Run, reading: Reading) -> None:
     """Bring the entity to rest: `syncing -> idle`."""
     with run.store.transaction("succeed"):
-        reading.state = states.rested(run, reading.state)
-        mass.settled(run, reading.state.entity, accepted=reading.accept_mass_change)
+        state = states.rested(run, reading.state)
+        mass.settled(run, state.entity, accepted=reading.accept_mass_change)
+    reading.state = state  # not before the commit: one that fails leaves it at work
     log.info(
         "entity read",
         cid=run.correlation_id,
@@ -227,7 +229,8 @@ def succeed(run: Run, reading: Reading) -> None:
 def fail(run: Run, reading: Reading, error_class: ErrorClass, message: str) -> None:
     """Stop: `syncing -> error`, with the class of the failure and the correlation id."""
     with run.store.transaction("fail"):
-        reading.state = states.failed(run, reading.state, error_class, message)
+        state = states.failed(run, reading.state, error_class, message)
+    reading.state = state
     log.warning(
         "entity not read",
         cid=run.correlation_id,
