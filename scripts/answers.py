@@ -34,7 +34,7 @@ from quotey.app.reports import (
     SyncReport,
 )
 from quotey.app.simulator import Simulation
-from quotey.app.stub import Effect, FaultSpec, Played, Reloaded, RemoteState
+from quotey.app.stub import DefinedProperty, Effect, FaultSpec, Played, Reloaded, RemoteState
 from quotey.contract.journal import AuditEvent, Lock, Operation
 from quotey.contract.quote import Quote
 from quotey.contract.reconciliation import Reconciliation
@@ -85,6 +85,7 @@ ANSWERS: dict[str, Any] = {
     "crm stub delete": RemoteState,
     "crm stub merge": RemoteState,
     "crm stub fail": FaultSpec,
+    "crm stub define": DefinedProperty,
     "crm stub heal": dict[str, int],
     "crm stub play": Listing[Played],
     "crm stub show": RemoteState | Listing[RemoteState] | Listing[FaultSpec],

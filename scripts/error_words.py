@@ -76,6 +76,16 @@ CODES = [
     ("time_zone", "The CRM counts its day elsewhere.", "Set what is named."),
     ("currency", "The CRM's own currency is another.", "Set `default_currency`."),
     ("property_missing", "A property that is mapped is not there.", "Create it, or map another."),
+    (
+        "refused_by_definition",
+        "The stub's definition of a property does not let it be written.",
+        "Restore it: `quotey crm stub define NAME --restore`.",
+    ),
+    (
+        "field_parked",
+        "A new record lacks a required field that is parked.",
+        "It comes in by itself once the field's own item is settled.",
+    ),
     ("property_read_only", "A property that is written is read-only.", "Map it only inbound."),
     (
         "property_not_unique",

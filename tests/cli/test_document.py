@@ -66,6 +66,8 @@ COMMANDS = [
     "crm stub delete deal/D-1003",
     "crm stub merge account/A-1002 A-1001",
     "crm stub fail server_error",
+    "crm stub define deal.stage --gone",
+    "crm stub define deal.stage --restore",
     "crm stub heal",
     "crm stub play",
     "crm stub log",

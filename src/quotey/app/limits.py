@@ -26,6 +26,7 @@ def sync_limits(limits: Limits) -> SyncLimits:
         retry=RetryLimits(
             max_attempts=limits.attempts, window=timedelta(hours=limits.window_hours)
         ),
+        examine_every=timedelta(minutes=limits.examine_minutes) or None,
         mass=MassLimits(
             min_mirrored=limits.mass_minimum,
             max_gone_share=limits.mass_gone_share,

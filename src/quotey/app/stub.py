@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quotey.adapters.stub.definitions import DefinedProperty, Edited
 from quotey.adapters.stub.drawer import Effect
 from quotey.adapters.stub.faults import FaultSpec
 from quotey.adapters.stub.load import Reloaded
@@ -10,7 +11,17 @@ from quotey.adapters.stub.tools import RemoteState, StubTools
 from quotey.app.wiring import House
 from quotey.contract.errors import UsageError
 
-__all__ = ["Effect", "FaultSpec", "Played", "Reloaded", "RemoteState", "StubTools", "stub_tools"]
+__all__ = [
+    "DefinedProperty",
+    "Edited",
+    "Effect",
+    "FaultSpec",
+    "Played",
+    "Reloaded",
+    "RemoteState",
+    "StubTools",
+    "stub_tools",
+]
 
 
 def stub_tools(house: House) -> StubTools:

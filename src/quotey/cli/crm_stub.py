@@ -11,8 +11,10 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from quotey.app.listing import Listing
+from quotey.app.stub import Edited
 from quotey.cli.answer import Answer, Folder, Injected
 from quotey.cli.draw_stub import (
+    draw_definition,
     draw_effects,
     draw_fault,
     draw_faults,
@@ -22,6 +24,7 @@ from quotey.cli.draw_stub import (
 )
 from quotey.cli.pairs import read_pairs, read_record
 from quotey.contract.counting import counted
+from quotey.contract.errors import UsageError
 
 Record = Annotated[str, Parameter(help="<entity>/<id of the CRM>, as deal/D-1001")]
 Fields = Annotated[str, Parameter(help="field=value; nothing after = means null")]
@@ -105,6 +108,36 @@ def fail(
         delay=delay,
     )
     return Answer(data=spec, draw=lambda screen: draw_fault(screen, spec), next=SYNC)
+
+
+def define(
+    name: Annotated[str, Parameter(help="a contract field, as deal.stage, or <entity>.<property>")],
+    /,
+    *,
+    quotey: Injected,
+    gone: Annotated[bool, Parameter(negative="", help="it is not there any more")] = False,
+    read_only: Annotated[bool, Parameter(negative="", help="it cannot be written")] = False,
+    type_: Annotated[str, Parameter(name="--type", help="it holds another type, as number")] = "",
+    without: Annotated[
+        tuple[str, ...], Parameter(help="a word that its list has lost; may be repeated")
+    ] = (),
+    restore: Annotated[bool, Parameter(negative="", help="as the mapping wants it")] = False,
+) -> Answer:
+    """Change how the CRM defines a property, as an administrator would; --restore mends it.
+
+    $ quotey crm stub define deal.stage --gone
+    $ quotey crm stub define deal.amount --read-only
+    $ quotey crm stub define deal.stage --restore
+    """
+    edited = Edited(gone=gone, read_only=read_only, type=type_, without=without)
+    if restore == (edited != Edited()):
+        raise UsageError("Say either how it changes, or --restore. Nothing was changed.")
+    defined = quotey.stub.define(name, edited)
+    return Answer(
+        data=defined,
+        draw=lambda screen: draw_definition(screen, defined),
+        next=("quotey crm doctor",),
+    )
 
 
 def heal(*, quotey: Injected) -> Answer:

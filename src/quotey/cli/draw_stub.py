@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from quotey.app.listing import Listing
-from quotey.app.stub import Effect, FaultSpec, Played, RemoteState
+from quotey.app.stub import DefinedProperty, Effect, FaultSpec, Played, RemoteState
 from quotey.cli.draw_records import compact
 from quotey.cli.screen import Screen
 from quotey.contract.counting import counted
+from quotey.contract.drift import described
 
 
 def draw_state(screen: Screen, state: RemoteState) -> None:
@@ -45,6 +46,11 @@ def draw_fault(screen: Screen, spec: FaultSpec) -> None:
     after = f" after {counted(spec.after, 'call')}" if spec.after else ""
     times = counted(spec.times, "time")
     screen.line(f"{spec.kind} will strike {spec.operation} {times}{after}.")
+
+
+def draw_definition(screen: Screen, defined: DefinedProperty) -> None:
+    """Draw how a property is defined now."""
+    screen.line(f"{defined.property} is {described(defined.definition)}.")
 
 
 def draw_faults(screen: Screen, faults: Listing[FaultSpec]) -> None:

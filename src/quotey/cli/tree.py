@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "delete",
         "merge",
         "fail",
+        "define",
         "heal",
         "play",
         "show",

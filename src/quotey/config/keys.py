@@ -73,6 +73,10 @@ KEYS: dict[str, tuple[Callable[[object], object], str]] = {
     "limits.lease_seconds": (_whole(8, 3600), "how long one process holds a run or an operation"),
     "limits.attempts": (_whole(1, 100), "sent requests of one operation before it is dead"),
     "limits.window_hours": (_whole(1, 720), "hours after which an operation is dead"),
+    "limits.examine_minutes": (
+        _whole(0, 10_080),
+        "minutes between two looks at how the CRM defines what is mapped; 0 never looks",
+    ),
     "limits.mass_minimum": (_whole(1, 1_000_000), "records below which mass changes are not asked"),
     "limits.mass_gone_share": (_share, "share of records that one run may lose before it asks"),
     "limits.mass_change_share": (_share, "share that it may change before it asks; 1: never asks"),

@@ -16,6 +16,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     one operation before it is dead. `window_hours`: the same in time. `mass_gone_share` and
     `mass_change_share`: the share of an entity's mirrored records that one run may lose or change
     before it stops and asks (law 11); 1 never stops. Below `mass_minimum` records nothing is asked.
+    `examine_minutes`: how long what the CRM defines is taken to be as last seen; 0 never looks.
     `sweep_hours`: how often all ids are listed, to find what reading had missed; 0 only when asked.
     """
 
@@ -25,6 +26,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     mass_minimum: int = 20
     mass_gone_share: float = 0.2
     mass_change_share: float = 1.0
+    examine_minutes: int = 60
     sweep_hours: int = 24
 
 

@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from quotey.contract.drift import Survey
 from quotey.contract.dto import (
     Attachment,
     CrmAccountDto,
@@ -150,6 +151,18 @@ class Examining(Protocol):
 
     def examine(self, *, call: Call) -> tuple[Diagnostic, ...]:
         """Compare the mapping with what the CRM defines; empty when all is well."""
+
+
+@runtime_checkable
+class Surveying(Protocol):
+    """An adapter that can say how its CRM defines what the mapping uses, property by property."""
+
+    @property
+    def survey_calls(self) -> int:
+        """How many requests a survey takes."""
+
+    def survey(self, *, call: Call) -> Survey:
+        """Ask for the definitions; costs a few requests, and changes nothing."""
 
 
 @runtime_checkable

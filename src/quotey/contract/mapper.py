@@ -6,7 +6,7 @@ Bad data never raises here (G19): it becomes a `Rejected`. The way out, `write_f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Container, Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -19,37 +19,35 @@ from quotey.contract.dto import (
     CrmContactDto,
     CrmDealDto,
     RemoteRecord,
-    Value,
 )
-from quotey.contract.errors import Diagnostic, MappingError, Severity
+from quotey.contract.errors import Diagnostic, MappingError
 from quotey.contract.extras import Extras
-from quotey.contract.fields import Direction, Entity, FieldType, Need
+from quotey.contract.fields import Direction, Entity, FieldType
 from quotey.contract.identity import local_id
+from quotey.contract.mapper_field import FieldReader, compiled, problem, read_field
 from quotey.contract.mapper_out import wire_value, write_fields
-from quotey.contract.mapping import EntityMapping, FieldMapping, Mapping, OnBlank
-from quotey.contract.paths import Payload, finder_of, known_paths
+from quotey.contract.mapping import EntityMapping, Mapping
+from quotey.contract.paths import Payload, known_paths
 from quotey.contract.repeated import repeated_key
-from quotey.contract.transforms import Reader, UnknownWordError, reader_of
 from quotey.contract.values import (
-    FREE_TEXT_BYTES,
-    NAME_BYTES,
     READERS,
     as_text,
-    parse,
     shown,
 )
 
-__all__ = ["Mapped", "Mapper", "Rejected", "cause", "read_record", "wire_value", "write_fields"]
+__all__ = [
+    "Mapped",
+    "Mapper",
+    "Rejected",
+    "Taken",
+    "cause",
+    "read_record",
+    "wire_value",
+    "write_fields",
+]
 
 MAX_PAYLOAD = 1_048_576
 """Bytes of one record that are decoded at most."""
-
-LENIENT = (FieldType.TEXT, FieldType.DOMAIN, FieldType.EMAIL)
-"""Types whose malformed value is left out with a warning when the field is only recommended.
-
-Amounts, dates, currencies and references decide things: malformed ones reject the record, so that
-an old value never passes for the present one.
-"""
 
 CrmDto = CrmAccountDto | CrmContactDto | CrmDealDto
 
@@ -71,6 +69,22 @@ class Mapped(msgspec.Struct, frozen=True, kw_only=True):
 
     dto: CrmDto
     values: Canonical
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def extras(self) -> dict[str, object]:
+        """What the record holds besides the mapped fields."""
+        return self.dto.extras
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that keeps the contract as far as it was read: some fields are parked.
+
+    It is no DTO, which is whole or is not. `values` and the rest are as in `Mapped`.
+    """
+
+    values: Canonical
+    extras: dict[str, object]
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
@@ -114,26 +128,21 @@ class Mapper:
 
         Raises `MappingError` when the mapping has no such entity, and never for bad data.
         """
+        return self._reader(entity).read(record)
+
+    def read_without(
+        self, entity: Entity, record: RemoteRecord, parked: Container[str]
+    ) -> Taken | Rejected:
+        """Map one record but for the parked fields, which are as good as absent. Raises as `read`.
+
+        What a parked field holds is not looked at, so it rejects nothing.
+        """
+        return self._reader(entity).take(record, parked)
+
+    def _reader(self, entity: Entity) -> _EntityReader:
         if entity not in self._readers:
             raise MappingError(f"The mapping has no [{entity}] to read. Nothing was changed.")
-        return self._readers[entity].read(record)
-
-
-class _FieldReader(msgspec.Struct, frozen=True):
-    """One field, compiled. `default_value` is what stands in for nothing, with its remark."""
-
-    name: str
-    find: Callable[[Payload], Any]
-    convert: Reader
-    required: bool
-    lenient: bool
-    on_blank: OnBlank
-    custom: bool
-    default_value: Value
-    remark: Diagnostic | None
-    missing: Diagnostic
-    malformed: Diagnostic
-    absent: Diagnostic
+        return self._readers[entity]
 
 
 class _EntityReader:
@@ -143,30 +152,21 @@ class _EntityReader:
         self._provider = mapping.provider
         self._dto = _DTO[entity.entity]
         self._fields = tuple(
-            _compiled(mapping, entity.entity, field)
+            compiled(mapping, entity.entity, field)
             for field in entity.fields
             if field.name != "id" and field.direction in (Direction.INBOUND, Direction.BOTH)
         )
+        self._own = frozenset(field.name for field in self._fields if field.custom)
         self._extras = Extras(known_paths(entity))
 
     def read(self, record: RemoteRecord) -> Mapped | Rejected:
         """Decode, read every field, and answer with the DTO or with all problems."""
-        problems = self._id_problems(record.crm_ref)
-        payload = self._decoded(record, problems)
-        if payload is None:
-            return Rejected(crm_ref=record.crm_ref, problems=tuple(problems))
-        typed: dict[str, Any] = {}
-        custom: dict[str, Value] = {}
-        values: Canonical = {}
-        remarks: list[Diagnostic] = []
-        for field in self._fields:
-            value = _read_field(field, payload, problems, remarks)
-            if value is UNSET:
-                continue
-            (custom if field.custom else typed)[field.name] = value
-            values[field.name] = None if value is None else as_text(value)
-        if problems:
-            return Rejected(crm_ref=record.crm_ref, problems=tuple(problems))
+        found = self._found(record, self._fields)
+        if isinstance(found, Rejected):
+            return found
+        payload, typed, remarks = found
+        custom = {name: typed[name] for name in self._own if name in typed}
+        plain = {name: typed[name] for name in typed if name not in custom} if custom else typed
         dto = self._dto(
             id=local_id(self._connection, self._entity, record.crm_ref),
             source_provider=self._provider,
@@ -176,9 +176,36 @@ class _EntityReader:
             custom=custom,
             extras=self._extras.of(payload, len(record.payload)),
             diagnostics=tuple(remarks),
-            **typed,
+            **plain,
         )
-        return Mapped(dto=dto, values=values, diagnostics=dto.diagnostics)
+        return Mapped(dto=dto, values=_canonical(typed), diagnostics=dto.diagnostics)
+
+    def take(self, record: RemoteRecord, parked: Container[str]) -> Taken | Rejected:
+        """Decode, and read every field that is not parked."""
+        found = self._found(record, [one for one in self._fields if one.name not in parked])
+        if isinstance(found, Rejected):
+            return found
+        payload, typed, remarks = found
+        extras = self._extras.of(payload, len(record.payload))
+        return Taken(values=_canonical(typed), extras=extras, diagnostics=tuple(remarks))
+
+    def _found(
+        self, record: RemoteRecord, fields: Iterable[FieldReader]
+    ) -> tuple[Payload, dict[str, Any], list[Diagnostic]] | Rejected:
+        """Give the payload, the typed values by field, and the remarks; or all problems."""
+        problems = self._id_problems(record.crm_ref)
+        payload = self._decoded(record, problems)
+        if payload is None:
+            return Rejected(crm_ref=record.crm_ref, problems=tuple(problems))
+        typed: dict[str, Any] = {}
+        remarks: list[Diagnostic] = []
+        for field in fields:
+            value = read_field(field, payload, problems, remarks)
+            if value is not UNSET:
+                typed[field.name] = value
+        if problems:
+            return Rejected(crm_ref=record.crm_ref, problems=tuple(problems))
+        return payload, typed, remarks
 
     def _id_problems(self, crm_ref: str) -> list[Diagnostic]:
         try:
@@ -188,7 +215,7 @@ class _EntityReader:
         except ValueError as error:
             why = f"is malformed: {error}"
         code = "malformed" if crm_ref.strip() else "missing"
-        return [_problem(self._entity, "id", code, f"{self._entity}.id (`crm_ref`) {why}.")]
+        return [problem(self._entity, "id", code, f"{self._entity}.id (`crm_ref`) {why}.")]
 
     def _decoded(self, record: RemoteRecord, problems: list[Diagnostic]) -> Payload | None:
         """Decode the payload with exact numbers; what is not a JSON object is a problem."""
@@ -208,93 +235,9 @@ class _EntityReader:
                 why = "the record holds a number that is too large"
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 why = f"the record is not a JSON object: {error}"
-        problems.append(_problem(self._entity, "", "unreadable", f"{why}."))
+        problems.append(problem(self._entity, "", "unreadable", f"{why}."))
         return None
 
 
-def _read_field(
-    field: _FieldReader, payload: Payload, problems: list[Diagnostic], remarks: list[Diagnostic]
-) -> Any:  # noqa: ANN401 - a Value, or UNSET for an absent one
-    """Read one field: absent, null, blank and value are four things."""
-    raw = field.find(payload)
-    if raw is not UNSET and raw is not None and not (raw.__class__ is str and not raw.strip()):
-        try:
-            value = field.convert(raw)
-        except ValueError as error:
-            _note_malformed(field, error, problems, remarks)
-            return UNSET
-        if value is not None:
-            return value
-        raw = None
-    if field.remark is not None:
-        remarks.append(field.remark)
-        return field.default_value
-    if field.required:
-        problems.append(field.missing)
-    elif raw is UNSET and not field.custom:
-        remarks.append(field.absent)
-    return UNSET if raw is UNSET or _keeps(field, raw) else None
-
-
-def _keeps(field: _FieldReader, raw: object) -> bool:
-    """Say whether a blank leaves the value alone. `prefer_nonblank` is for the merge to judge."""
-    return field.on_blank is OnBlank.KEEP and raw is not None
-
-
-def _note_malformed(
-    field: _FieldReader, error: ValueError, problems: list[Diagnostic], remarks: list[Diagnostic]
-) -> None:
-    unknown = isinstance(error, UnknownWordError)
-    lenient = field.lenient and not unknown
-    found = msgspec.structs.replace(
-        field.malformed,
-        code="unknown_value" if unknown else "malformed",
-        severity=Severity.WARNING if lenient else Severity.ERROR,
-        message=f"{field.malformed.message} {error}.",
-    )
-    (remarks if lenient else problems).append(found)
-
-
-def _compiled(mapping: Mapping, entity: Entity, field: FieldMapping) -> _FieldReader:
-    max_bytes = FREE_TEXT_BYTES if field.custom else NAME_BYTES
-    default, origin = field.default, "the field's default"
-    if default is None and entity is Entity.DEAL and field.name == "currency":
-        default, origin = mapping.default_currency, "the default currency"
-    name = f"{entity}.{field.name}"
-    where = f"{name} (from {field.path!r})"
-    remark = _problem(
-        entity,
-        field.name,
-        "default_used",
-        f"{where} is absent or empty; {origin} {shown(default)} was used.",
-        Severity.WARNING,
-    )
-    return _FieldReader(
-        name=field.name,
-        find=finder_of(field),
-        convert=reader_of(field.transform, field.type, max_bytes),
-        required=field.need is Need.REQUIRED,
-        lenient=field.need is not Need.REQUIRED and field.type in LENIENT,
-        on_blank=field.on_blank,
-        custom=field.custom,
-        default_value=None if default is None else parse(default, field.type, max_bytes=max_bytes),
-        remark=None if default is None else remark,
-        missing=_problem(
-            entity, field.name, "missing", f"{where} is required and absent, null or blank."
-        ),
-        malformed=_problem(entity, field.name, "malformed", f"{where} is malformed:"),
-        # Source: seed 2.2, "mapping diagnostics for partial field coverage".
-        absent=_problem(
-            entity,
-            field.name,
-            "absent",
-            f"{where} is recommended and not in the record; what is here stays.",
-            Severity.NOTE,
-        ),
-    )
-
-
-def _problem(
-    entity: Entity, field: str, code: str, message: str, severity: Severity = Severity.ERROR
-) -> Diagnostic:
-    return Diagnostic(code=code, severity=severity, message=message, entity=entity, field=field)
+def _canonical(typed: dict[str, Any]) -> Canonical:
+    return {name: None if value is None else as_text(value) for name, value in typed.items()}

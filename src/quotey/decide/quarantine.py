@@ -11,8 +11,10 @@ from collections.abc import Container
 
 from msgspec.structs import replace
 
+from quotey.contract.drift import FIELD_PARKED
 from quotey.contract.dto import RemoteRecord
 from quotey.contract.errors import Diagnostic, Severity
+from quotey.contract.fields import Entity, Need
 from quotey.contract.journal import MirrorRecord
 from quotey.contract.mapping import EntityMapping
 from quotey.contract.reconciliation import ConflictType
@@ -32,6 +34,9 @@ from quotey.decide.sentence import shown
 
 PARENT = "account_id"
 """The only field by which a record hangs on another."""
+
+IN_FLIGHT = "create_in_flight"
+"""Why a new deal waits: it may be the echo of one that we are just creating (reliability G14)."""
 
 
 def plan_reject(
@@ -70,6 +75,52 @@ def plan_reject(
         resolved=_mended(mapping, drafts),
         diagnostics=problems,
     )
+
+
+def wait_for_create(record: RemoteRecord, entity: Entity) -> RecordPlan:
+    """Plan a new record that may be the echo of one that is being created from here."""
+    why = Diagnostic(
+        code=IN_FLIGHT,
+        severity=Severity.NOTE,
+        message="It may be the deal that is just being created from here; it waits for that.",
+        entity=str(entity),
+        crm_ref=record.crm_ref,
+    )
+    return RecordPlan(kind="quarantine", diagnostics=(why,))
+
+
+def missing_for(mapping: EntityMapping, parked: Container[str]) -> tuple[str, ...]:
+    """Name the required fields that a new record cannot have while they are parked."""
+    return tuple(
+        one.name for one in mapping.fields if one.need is Need.REQUIRED and one.name in parked
+    )
+
+
+def wait_for_fields(record: RemoteRecord, entity: Entity, fields: tuple[str, ...]) -> RecordPlan:
+    """Plan a new record that lacks a required field because it is parked: it waits for that.
+
+    Nobody is asked about the record: the field's own item stands for all of them.
+    """
+    why = tuple(
+        trouble(
+            FIELD_PARKED,
+            entity,
+            field,
+            record.crm_ref,
+            f"{entity}.{field} is required and parked; the record is read once it is not.",
+        )
+        for field in fields
+    )
+    return RecordPlan(kind="quarantine", resolved=_ASKED_ONCE, diagnostics=why)
+
+
+_ASKED_ONCE: tuple[Resolved, ...] = (
+    (
+        WHOLE_RECORD,
+        ConflictType.SCHEMA_MAPPING_MISMATCH,
+        "A field of it is parked, which is asked once for all records.",
+    ),
+)
 
 
 def _mended(mapping: EntityMapping, broken: Container[str]) -> tuple[Resolved, ...]:

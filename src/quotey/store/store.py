@@ -32,6 +32,7 @@ from quotey.store.quarantine import Quarantine
 from quotey.store.quotes import Quotes
 from quotey.store.records import Records
 from quotey.store.schema import check_owner, migrate, use_wal
+from quotey.store.schemas import Schemas
 from quotey.store.statements import migrations
 from quotey.store.sweeps import Sweeps
 from quotey.store.sync_state import SyncStates
@@ -55,6 +56,7 @@ class Store:
         self.quarantine = Quarantine(db)
         self.outbox = Outbox(db)
         self.looks = Looks(db)
+        self.schemas = Schemas(db)
         self.items = Items(db)
         self.audit = Audit(db, Seal(identity.key))
         self.quotes = Quotes(db)

@@ -17,7 +17,7 @@ from quotey.contract.journal import AuditEvent, Hold, Operation, OpState, Quaran
 from quotey.contract.reconciliation import ConflictKey, ConflictType
 from quotey.decide.items import WHOLE_RECORD
 from quotey.decide.plan import ItemDraft, RecordPlan
-from quotey.sync import items
+from quotey.sync import items, parking
 from quotey.sync.changes import Judged
 from quotey.sync.door import event
 from quotey.sync.enqueue import reassert
@@ -108,7 +108,7 @@ def _row(run: Run, entity: Entity, one: Judged) -> Quarantined:
         payload=record.payload,
         source_ts=record.source_ts,
         source_version=record.source_version,
-        fingerprint=run.mapped(entity).fingerprint,
+        fingerprint=parking.fingerprint(run, entity),
         reasons=one.plan.diagnostics,
         first_seen=run.now(),
         correlation_id=run.correlation_id,
@@ -158,7 +158,7 @@ def _unread(run: Run, entity: Entity, failure: ItemFailure) -> Quarantined:
         payload=None,
         source_ts=run.now(),
         source_version="",
-        fingerprint=run.mapped(entity).fingerprint,
+        fingerprint=parking.fingerprint(run, entity),
         reasons=(why,),
         first_seen=run.now(),
         correlation_id=run.correlation_id,

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from quotey.contract.drift import parked_fingerprint
 from quotey.contract.dto import Canonical, RemoteRecord
-from quotey.contract.errors import Diagnostic, Severity
 from quotey.contract.fields import Entity
 from quotey.contract.identity import content_hash, local_id
 from quotey.contract.journal import (
@@ -23,7 +23,7 @@ from quotey.contract.journal import (
     Quarantined,
     RecordState,
 )
-from quotey.contract.mapper import Mapped, Rejected
+from quotey.contract.mapper import Mapped, Rejected, Taken
 from quotey.contract.reconciliation import ConflictType
 from quotey.decide.inbound import (
     RecordFacts,
@@ -33,14 +33,13 @@ from quotey.decide.inbound import (
     plan_record,
     plan_reject,
 )
+from quotey.decide.quarantine import missing_for, wait_for_create, wait_for_fields
+from quotey.sync import parking
 from quotey.sync.order import is_older, newest
 from quotey.sync.ports import Run
 
 PARENT = "account_id"
 """The only field by which a record hangs on another."""
-
-IN_FLIGHT = "create_in_flight"
-"""Why a new deal waits: it may be the echo of one that we are just creating (reliability G14)."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -51,12 +50,13 @@ class Seen(msgspec.Struct, frozen=True):
 
     record: RemoteRecord
     content_hash: str
-    mapped: Mapped | Rejected | None
+    mapped: Mapped | Taken | Rejected | None
 
     @property
     def parent_ref(self) -> str | None:
         """The parent's `crm_ref`, if the record names one."""
-        return self.mapped.values.get(PARENT) if isinstance(self.mapped, Mapped) else None
+        read = self.mapped if isinstance(self.mapped, Mapped | Taken) else None
+        return read.values.get(PARENT) if read is not None else None
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -77,19 +77,24 @@ def gather(
     Of a record that comes twice the newest revision stays. `force` looks at all of them.
     """
     fresh = newest(records)
-    fingerprint = run.mapped(entity).fingerprint
+    parked = parking.not_taken(run, entity)
+    fingerprint = parked_fingerprint(run.mapped(entity).fingerprint, parked)
     known = {} if force else run.store.records.hashes(run.connection, entity, list(fresh))
     seen: list[Seen] = []
     for ref, record in fresh.items():
         digest = content_hash(fingerprint, record)
         if ref not in known or known[ref].content_hash != digest:
-            seen.append(Seen(record, digest, _look(run, entity, record)))
+            seen.append(Seen(record, digest, _look(run, entity, record, parked)))
     return seen, len(fresh) - len(seen)
 
 
-def _look(run: Run, entity: Entity, record: RemoteRecord) -> Mapped | Rejected | None:
+def _look(
+    run: Run, entity: Entity, record: RemoteRecord, parked: frozenset[str]
+) -> Mapped | Taken | Rejected | None:
     if record.deleted or record.merged_into is not None:
         return None
+    if parked:
+        return run.mapper.read_without(entity, record, parked)
     return run.mapper.read(entity, record)
 
 
@@ -104,6 +109,7 @@ class _Known(msgspec.Struct, frozen=True):
     in_flight: dict[str, dict[str, tuple[str | None, ...]]]
     with_items: frozenset[str]
     creating_for: frozenset[str]
+    parked: frozenset[str]
 
 
 def judge(
@@ -145,6 +151,7 @@ def _fetch(
         in_flight=store.outbox.in_flight_values(run.connection, entity, ids) if ids else {},
         with_items=frozenset(store.items.open_for(entity, [*ids, *new_ids])),
         creating_for=_creating_for(run) if entity is Entity.DEAL and new_ids else frozenset(),
+        parked=parking.not_taken(run, entity),
     )
 
 
@@ -180,7 +187,7 @@ def _judge_one(run: Run, entity: Entity, seen: Seen, known: _Known) -> Judged:
             mapping = run.mapped(entity)
             plan = plan_reject(record, problems, mapping=mapping, entity_id=id_, mirror=mirror)
             return Judged(seen, id_, plan)
-        case Mapped() as mapped:
+        case Mapped() | Taken() as mapped:
             return _judge_mapped(run, entity, seen, mapped, id_, mirror, known)
 
 
@@ -188,14 +195,17 @@ def _judge_mapped(
     run: Run,
     entity: Entity,
     seen: Seen,
-    mapped: Mapped,
+    mapped: Mapped | Taken,
     id_: str,
     mirror: MirrorRecord | None,
     known: _Known,
 ) -> Judged:
     values, parent_ref = _with_parent(mapped.values, known.parents)
     if mirror is None and values.get(PARENT) in known.creating_for:
-        return Judged(seen, id_, _echo(entity, seen), "")
+        return Judged(seen, id_, wait_for_create(seen.record, entity))
+    waits = missing_for(run.mapped(entity), known.parked) if mirror is None else ()
+    if waits:
+        return Judged(seen, id_, wait_for_fields(seen.record, entity, waits))
     plan = plan_record(
         RecordFacts(
             id=id_,
@@ -208,7 +218,7 @@ def _judge_mapped(
             mirror=mirror,
             locks=known.locks.get(id_, {}),
             in_flight=known.in_flight.get(id_, {}),
-            extras=mapped.dto.extras,
+            extras=mapped.extras,
             diagnostics=mapped.diagnostics,
             tolerance_seconds=run.ports.mapping.clock_tolerance_seconds,
             source_priority=run.ports.mapping.source_priority,
@@ -254,17 +264,6 @@ def _in_use(run: Run, entity: Entity, id_: str) -> bool:
     if run.store.locks.active(entity, (id_,), run.now()):
         return True
     return entity is Entity.DEAL and bool(run.store.quotes.list(id_, 1))
-
-
-def _echo(entity: Entity, seen: Seen) -> RecordPlan:
-    why = Diagnostic(
-        code=IN_FLIGHT,
-        severity=Severity.NOTE,
-        message="It may be the deal that is just being created from here; it waits for that.",
-        entity=str(entity),
-        crm_ref=seen.record.crm_ref,
-    )
-    return RecordPlan(kind="quarantine", diagnostics=(why,))
 
 
 def tally(judged: Iterable[Judged], unchanged: int) -> Counts:

@@ -6,8 +6,6 @@ Each step is elsewhere; here is their order, and what stops a run. Source: desig
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 
 import msgspec
@@ -15,15 +13,14 @@ import structlog
 
 from quotey.contract.errors import ErrorClass, ExitCode, LeaseLostError, RemoteFailure
 from quotey.contract.fields import MIRRORED, Entity
-from quotey.contract.journal import Counts, OpState, SyncDirection
+from quotey.contract.journal import Counts, Hold, SyncDirection
 from quotey.contract.moments import moment
-from quotey.contract.reconciliation import ItemState
 from quotey.contract.sweep import Sweep
-from quotey.sync import door, late, mass, pull, waiting
+from quotey.sync import door, drift, late, mass, pull, waiting
 from quotey.sync.door import note
 from quotey.sync.ports import Ports, Run
 from quotey.sync.pull import MassChangeError, Reading
-from quotey.sync.push import drain, told
+from quotey.sync.push import Drained, drain, told
 from quotey.sync.recover import recover, release
 from quotey.sync.report import (
     SAFE_ELSEWHERE,
@@ -32,10 +29,9 @@ from quotey.sync.report import (
     EntityReport,
     Failure,
     SyncReport,
-    exit_code,
     failure,
-    grouped,
 )
+from quotey.sync.sofar import How, Sofar, report
 from quotey.sync.states import CUT_OFF, HeldElsewhereError, cut_off
 from quotey.sync.sweep import sweep
 
@@ -47,29 +43,6 @@ _STOPS = (*door.CLOSED, *door.ABSENT)
 A read that failed for want of a CRM had its bounded tries already: other entities would fail alike,
 and what is to be sent must not burn its attempts on it.
 """
-
-
-@dataclass
-class _Sofar:
-    """What a run has done; mutable while it runs. `stopped` ends reading, and nothing is sent.
-
-    `let_in` counts what came out of quarantine, which is not read from the CRM.
-    """
-
-    entities: list[EntityReport] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-    outbound: Counts = field(default_factory=Counts)
-    let_in: dict[Entity, Counts] = field(default_factory=dict)
-    recovered: int = 0
-    released: int = 0
-    stopped: bool = False
-
-
-class _How(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person asked of the reading."""
-
-    accept_mass_change: bool = False
-    sweep_now: bool = False
 
 
 def run(
@@ -91,17 +64,19 @@ def run(
     `StoreBusyError` are raised.
     """
     this = begin(ports, correlation_id=correlation_id, actor=actor)
-    started_at, sofar = this.now(), _Sofar()
+    started_at, sofar = this.now(), Sofar()
     sofar.recovered = recover(this)
-    if _is_open(this, sofar):
+    if _is_open(this, sofar) and _is_confirmed(this, sofar):
         sofar.released = release(this)
         waiting.ended_locks(this)
         for entity in (one for one in this.readable() if one in entities):
             if not sofar.stopped:
-                how = _How(accept_mass_change=accept_mass_change, sweep_now=sweep_now)
-                _read(this, entity, sofar, how)
+                how = How(accept_mass_change=accept_mass_change, sweep_now=sweep_now)
+                _read_looking(this, entity, sofar, how)
         _send(this, sofar, max_ops)
-    return _report(this, started_at, sofar)
+    ended = report(this, started_at, sofar)
+    log.info("run ended", cid=this.correlation_id, mode=ports.mode, exit=ended.exit_code)
+    return ended
 
 
 def begin(ports: Ports, *, correlation_id: str | None = None, actor: str | None = None) -> Run:
@@ -113,7 +88,7 @@ def begin(ports: Ports, *, correlation_id: str | None = None, actor: str | None 
     )
 
 
-def _is_open(this: Run, sofar: _Sofar) -> bool:
+def _is_open(this: Run, sofar: Sofar) -> bool:
     """Refuse at once while the connection is stopped or told to wait."""
     try:
         door.refuse_if_closed(this)
@@ -124,7 +99,43 @@ def _is_open(this: Run, sofar: _Sofar) -> bool:
     return True
 
 
-def _read(this: Run, entity: Entity, sofar: _Sofar, how: _How) -> None:
+def _is_confirmed(this: Run, sofar: Sofar) -> bool:
+    """Look how the CRM defines things, when that is due; refuse while it keeps no promise."""
+    _examine(this, sofar)
+    return not sofar.stopped
+
+
+def _examine(this: Run, sofar: Sofar, *, suspected: bool = False) -> bool:
+    """Look, once in a run at most; whether something was parked by that."""
+    if sofar.examined:
+        return False
+    try:
+        looked = drift.on_suspicion(this) if suspected else drift.look(this)
+    except drift.UnconfirmedError as refused:
+        told = _told(this, ErrorClass.MAPPING, str(refused), safe=SAFE_STOPPED)
+        sofar.failures.append(msgspec.structs.replace(told, next=("quotey crm doctor",)))
+        sofar.stopped = True
+        return False
+    sofar.examined = looked is not None
+    return looked is not None and bool(looked.parked)
+
+
+def _read_looking(this: Run, entity: Entity, sofar: Sofar, how: How) -> None:
+    """Read one entity; where that smells of another definition, look, and go on without it."""
+    known = len(sofar.failures)
+    _read(this, entity, sofar, how)
+    failed = any(one.error_class in drift.SMELLS for one in sofar.failures[known:])
+    rejected = any(one.entity is entity and one.counts.rejected for one in sofar.entities)
+    if sofar.stopped or not (failed or rejected) or not _examine(this, sofar, suspected=True):
+        return
+    if failed:
+        del sofar.failures[known:], sofar.entities[-1:]
+        _read(this, entity, sofar, how)
+    else:
+        _let_in(this, entity, sofar)
+
+
+def _read(this: Run, entity: Entity, sofar: Sofar, how: How) -> None:
     """Read one entity and note how that ended."""
     try:
         reading = pull.start(this, entity, accept_mass_change=how.accept_mass_change)
@@ -147,7 +158,7 @@ def _read(this: Run, entity: Entity, sofar: _Sofar, how: _How) -> None:
 
 
 def _carry_through(
-    this: Run, entity: Entity, reading: Reading, sofar: _Sofar, *, sweep_now: bool
+    this: Run, entity: Entity, reading: Reading, sofar: Sofar, *, sweep_now: bool
 ) -> Sweep | None:
     """Read one entity, and sweep it where that is due; gives the sweep that ended."""
     swept = None
@@ -172,12 +183,12 @@ def _carry_through(
     return swept
 
 
-def _let_in(this: Run, entity: Entity, sofar: _Sofar) -> None:
+def _let_in(this: Run, entity: Entity, sofar: Sofar) -> None:
     """Let in what waited in quarantine for something that has come."""
     sofar.let_in.setdefault(entity, Counts()).add(waiting.look_again(this, entity))
 
 
-def _let_children_in(this: Run, entity: Entity, sofar: _Sofar) -> None:
+def _let_children_in(this: Run, entity: Entity, sofar: Sofar) -> None:
     """What waited for a parent goes in the run in which the parent arrives."""
     if entity is Entity.ACCOUNT:
         for child in this.readable():
@@ -185,9 +196,7 @@ def _let_children_in(this: Run, entity: Entity, sofar: _Sofar) -> None:
                 _let_in(this, child, sofar)
 
 
-def _stop(
-    this: Run, reading: Reading, sofar: _Sofar, error_class: ErrorClass, message: str
-) -> None:
+def _stop(this: Run, reading: Reading, sofar: Sofar, error_class: ErrorClass, message: str) -> None:
     entity = reading.state.entity
     sofar.stopped = sofar.stopped or error_class in _STOPS
     try:
@@ -198,7 +207,7 @@ def _stop(
     sofar.failures.append(_told(this, error_class, message, entities=(str(entity),)))
 
 
-def _fenced(this: Run, reading: Reading, sofar: _Sofar) -> None:
+def _fenced(this: Run, reading: Reading, sofar: Sofar) -> None:
     """Another run took over while this one slept: nothing of it counts any more (G9)."""
     entity = reading.state.entity
     with this.store.transaction("late result"):
@@ -208,20 +217,38 @@ def _fenced(this: Run, reading: Reading, sofar: _Sofar) -> None:
     sofar.failures.append(_elsewhere(this, entity, HeldElsewhereError(state)))
 
 
-def _send(this: Run, sofar: _Sofar, max_ops: int | None) -> None:
+def _send(this: Run, sofar: Sofar, max_ops: int | None) -> None:
     if sofar.stopped:
         return
     late.look(this)
     drained = drain(this, max_ops=max_ops)
-    sofar.outbound = drained.counts
+    if drained.counts.held and _examine(this, sofar, suspected=True):
+        drained = _send_again(this, drained, max_ops)
+    sofar.outbound.add(drained.counts)
     sofar.failures += told(this, drained)
     sofar.stopped = drained.stopped(this.limits.breaker)
     if drained.turns:
         _let_in(this, Entity.DEAL, sofar)
 
 
+def _send_again(this: Run, drained: Drained, max_ops: int | None) -> Drained:
+    """Send what was held by the mapping without what is parked now; what failed so far is moot."""
+    with this.store.transaction("parked"):
+        this.store.outbox.release(this.connection, Hold.MAPPING)
+    again = drain(this, max_ops=max_ops)
+    drained.counts.held = 0
+    again.counts.add(drained.counts)
+    again.turns += drained.turns
+    return again
+
+
 def _told(
-    this: Run, error_class: ErrorClass, message: str, *, entities: tuple[str, ...] = ()
+    this: Run,
+    error_class: ErrorClass,
+    message: str,
+    *,
+    entities: tuple[str, ...] = (),
+    safe: str = "",
 ) -> Failure:
     row = door.connection(this)
     until = row.rate_limited_until if error_class is ErrorClass.RATE_LIMIT else None
@@ -231,7 +258,7 @@ def _told(
         provider=this.ports.adapter.provider,
         correlation_id=this.correlation_id,
         entities=entities,
-        safe=SAFE_STOPPED if error_class in _STOPS else SAFE_INBOUND,
+        safe=safe or (SAFE_STOPPED if error_class in _STOPS else SAFE_INBOUND),
         retry_at=until,
     )
 
@@ -255,37 +282,3 @@ def _elsewhere(this: Run, entity: Entity, held: HeldElsewhereError) -> Failure:
         exit_code=int(ExitCode.UNREACHABLE),
         retry_at=held.until,
     )
-
-
-def _with_let_in(report: EntityReport, let_in: Counts | None) -> EntityReport:
-    """Count what came out of quarantine among what the run created and updated."""
-    counts = Counts()
-    for one in (report.counts, let_in or Counts()):
-        counts.add(one)
-    return msgspec.structs.replace(report, counts=counts)
-
-
-def _report(this: Run, started_at: datetime, sofar: _Sofar) -> SyncReport:
-    counts = this.store.outbox.counts(this.connection)
-    open_items = this.store.items.counts(this.connection)[ItemState.OPEN]
-    failures = grouped(sofar.failures)
-    report = SyncReport(
-        correlation_id=this.correlation_id,
-        connection=this.connection,
-        provider=this.ports.adapter.provider,
-        mode=this.ports.mode,
-        started_at=started_at,
-        finished_at=this.now(),
-        entities=tuple(_with_let_in(one, sofar.let_in.get(one.entity)) for one in sofar.entities),
-        outbound=sofar.outbound,
-        failures=failures,
-        cut_short=sofar.stopped,
-        recovered=sofar.recovered,
-        released=sofar.released,
-        open_items=open_items,
-        waiting=counts[OpState.QUEUED] + counts[OpState.UNKNOWN] + counts[OpState.LEASED],
-        held=counts[OpState.HELD],
-        exit_code=exit_code(failures, open_items),
-    )
-    log.info("run ended", cid=this.correlation_id, mode=this.ports.mode, exit=report.exit_code)
-    return report

@@ -24,12 +24,12 @@ from quotey.contract.journal import (
     RecordState,
     SyncDirection,
 )
-from quotey.contract.mapper import Mapped
+from quotey.contract.mapper import Mapped, Taken
 from quotey.contract.moments import moment
 from quotey.decide.inbound import MassCounts, mass_change
 from quotey.decide.plan import FieldDecision
 from quotey.decide.verdict import Side, carry_out
-from quotey.sync import changes, late, waiting
+from quotey.sync import changes, drift, late, parking, waiting
 from quotey.sync.changes import Judged
 from quotey.sync.engine import begin
 from quotey.sync.ports import Ports, Run
@@ -93,8 +93,9 @@ def plan(
         operations=operations,
         counts=draft.counts,
         mass_change=tuple(draft.mass),
+        parked=this.store.schemas.parked(this.connection),
         failures=tuple(draft.failures),
-        calls=reads + sum(one.calls for one in operations) + late.due(this),
+        calls=reads + sum(one.calls for one in operations) + late.due(this) + drift.calls(this),
         exit_code=_exit_of(draft),
     )
 
@@ -116,7 +117,7 @@ def _told(this: Run, entity: Entity, failed: RemoteFailure) -> Failure:
 
 def _plan_entity(this: Run, entity: Entity, draft: _Draft) -> None:
     state = this.store.sync_state.get(this.connection, entity, SyncDirection.INBOUND)
-    same = state.fingerprint == this.mapped(entity).fingerprint
+    same = state.fingerprint == parking.fingerprint(this, entity)
     cursor = state.cursor if same else ""
     counts = draft.counts[str(entity)] = Counts()
     for page in _pages(this, entity, cursor, draft):
@@ -220,7 +221,7 @@ def _planned(entity: Entity, one: Judged) -> PlannedRecord:
 def _first_values(one: Judged) -> tuple[PlannedField, ...]:
     """Every field of a new record is taken as it comes."""
     values = one.plan.record.local if one.plan.record is not None else {}
-    assert isinstance(one.seen.mapped, Mapped), "only a mapped record is created"
+    assert isinstance(one.seen.mapped, Mapped | Taken), "only a mapped record is created"
     return tuple(
         PlannedField(
             field=name,

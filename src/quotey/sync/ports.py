@@ -39,13 +39,15 @@ class SyncLimits(msgspec.Struct, frozen=True, kw_only=True):
     sweeps of an entity, zero: only when asked. `breaker` is how many operations in a row
     may fail for want of a CRM before the drain stops. `yield_seconds` is the pause between two
     transactions in which commands of users get in. `late_look` is how long after a delivery a slot
-    in doubt is looked at once more, unless the adapter's lag is longer.
+    in doubt is looked at once more, unless the adapter's lag is longer. `examine_every` is how long
+    what the CRM defines is taken to be as it was last seen; None never looks.
     """
 
     lease: Lease = Lease()
     read_timeout: float = 10.0
     write_timeout: float = 15.0
     late_look: timedelta = timedelta(seconds=90)
+    examine_every: timedelta | None = timedelta(hours=1)
     read_tries: int = 4
     same_cursor: int = 3
     sweep_every: timedelta = timedelta(hours=24)

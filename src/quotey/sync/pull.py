@@ -17,7 +17,7 @@ from quotey.contract.errors import Diagnostic, ErrorClass, RemoteFailure, Severi
 from quotey.contract.fields import Entity
 from quotey.contract.journal import Counts, RecordState, SyncDirection, SyncState
 from quotey.decide.inbound import MassCounts, mass_change
-from quotey.sync import changes, door, mass, states
+from quotey.sync import changes, door, mass, parking, states
 from quotey.sync.carry import carry_out, keep_unread
 from quotey.sync.door import note
 from quotey.sync.ports import Run
@@ -51,7 +51,7 @@ def start(run: Run, entity: Entity, *, accept_mass_change: bool = False) -> Read
     When the entity's mapping changed, everything is read again; base and values stay. Raises
     `HeldElsewhereError` while another run holds it.
     """
-    fingerprint = run.mapped(entity).fingerprint
+    fingerprint = parking.fingerprint(run, entity)
     state = states.take(run, entity, SyncDirection.INBOUND, fingerprint=fingerprint)
     known = run.store.records.count_by_state(run.connection, entity)
     return Reading(

@@ -22,9 +22,17 @@ from quotey.contract.errors import (
     StoreError,
 )
 from quotey.contract.fields import Entity
-from quotey.contract.journal import Counts, Operation, OpKind, OpState, SyncDirection, SyncState
-from quotey.sync import door, states
-from quotey.sync.ending import Ended
+from quotey.contract.journal import (
+    Counts,
+    Hold,
+    Operation,
+    OpKind,
+    OpState,
+    SyncDirection,
+    SyncState,
+)
+from quotey.sync import door, parking, states
+from quotey.sync.ending import Ended, hold
 from quotey.sync.ports import Run
 from quotey.sync.push_create import push_create
 from quotey.sync.push_quote import push_quote
@@ -148,7 +156,13 @@ def _end(run: Run, drained: Drained) -> None:
 
 
 def push_one(run: Run, op: Operation) -> Ended:
-    """Carry one leased operation as far as it goes now; gives how this turn ended."""
+    """Carry one leased operation as far as it goes now; gives how this turn ended.
+
+    What may have landed is looked for first, whatever is parked.
+    """
+    stopping = parking.stopping(run, op) if op.sent_at is None else ()
+    if stopping:
+        return hold(run, op, Hold.MAPPING, parking.told(stopping))
     return _PUSH[op.kind](run, op)
 
 

@@ -6,6 +6,8 @@ what loses there is dropped from the update and audited.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from quotey.contract.adapter import Call
@@ -17,7 +19,7 @@ from quotey.contract.reconciliation import ConflictType
 from quotey.decide.items import revision
 from quotey.decide.lifecycle import OpEvent
 from quotey.decide.plan import ItemDraft
-from quotey.sync import changes, door, items
+from quotey.sync import changes, door, items, parking
 from quotey.sync.carry import carry_out
 from quotey.sync.ending import (
     Columns,
@@ -42,13 +44,14 @@ class Standing(msgspec.Struct, frozen=True):
     """What becomes of an update's fields, by the mirror as it stands after the read.
 
     `send` differs from what the CRM holds; `there` is held there already; `dropped` no longer
-    stands, with the reason. `revision` is that of the record as it was read.
+    stands or is parked, with the reason. `revision` is that of the record as it was read.
     """
 
     send: Canonical
     there: Canonical
     dropped: dict[str, str]
     revision: str
+    parked: bool = False
 
 
 def push_update(run: Run, op: Operation) -> Ended:
@@ -96,12 +99,16 @@ def _stand(run: Run, op: Operation, record: RemoteRecord) -> Standing | None:
         if seen:
             carry_out(run, op.entity, changes.judge(run, op.entity, seen), carrying=op)
         mirror = run.store.records.get(op.entity, op.entity_id)
+        parked = {one.field: one.sentence for one in parking.omitted(run, op)}
+        run.store.schemas.leave_out(run.connection, op.entity, op.entity_id, parked)
         if run.store.quarantine.by_refs(run.connection, op.entity, (record.crm_ref,)):
             return None
-    return _standing(op, mirror, revision(record))
+    return _standing(op, mirror, revision(record), parked)
 
 
-def _standing(op: Operation, mirror: MirrorRecord | None, seen: str) -> Standing:
+def _standing(
+    op: Operation, mirror: MirrorRecord | None, seen: str, parked: Mapping[str, str]
+) -> Standing:
     send: Canonical = {}
     there: Canonical = {}
     dropped: dict[str, str] = {}
@@ -114,22 +121,30 @@ def _standing(op: Operation, mirror: MirrorRecord | None, seen: str) -> Standing
             dropped[name] = "another value stands here now"
         elif name in mirror.base and mirror.base[name] == value:
             there[name] = value
+        elif name in parked:
+            dropped[name] = parked[name]
         else:
             send[name] = value
-    return Standing(send, there, dropped, seen)
+    return Standing(send, there, dropped, seen, parked=bool(parked))
 
 
 def _unsent(run: Run, op: Operation, standing: Standing) -> Ended:
     """End an operation that has nothing left to send."""
     if not standing.there:
         body: dict[str, object] = {"dropped": _lost(op, standing)}
-        return superseded(run, op, "None of its values stands any more.", body)
+        return superseded(run, op, _why_unsent(standing), body)
     if op.attempts:
         shown = f"the CRM holds {', '.join(sorted(standing.there))} as sent"
         return confirm(run, op, Proof(complete=True, shown=shown))
     body = {"already_there": standing.there, "dropped": _lost(op, standing)}
     columns = Columns(sent_at=None)
     return finish(run, op, OpEvent.DELIVER, columns, kind="operation.delivered", body=body)
+
+
+def _why_unsent(standing: Standing) -> str:
+    if standing.parked:
+        return "Its values are sent once their fields are not parked any more."
+    return "None of its values stands any more."
 
 
 def _lost(op: Operation, standing: Standing) -> dict[str, object]:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import msgspec
 
+from quotey.contract.drift import Parked
 from quotey.contract.errors import EXIT_OF_CLASS, ErrorClass, ExitCode
 from quotey.contract.fields import Entity
 from quotey.contract.journal import Counts, OpKind, OpState, SyncPhase
@@ -57,7 +58,8 @@ class SyncReport(msgspec.Struct, frozen=True, kw_only=True):
     `cut_short` says that it ended before all was read and sent, because the CRM could not be
     reached, has closed itself to us, or another run is at work; the next one had better wait.
     `recovered` counts runs and operations found dead; `open_items` is what waits for a person on
-    this connection afterwards, `held` and `waiting` what waits in the outbox.
+    this connection afterwards, `held` and `waiting` what waits in the outbox, `parked` the fields
+    that do not flow because of how the CRM defines them.
     """
 
     correlation_id: str
@@ -75,6 +77,7 @@ class SyncReport(msgspec.Struct, frozen=True, kw_only=True):
     open_items: int = 0
     waiting: int = 0
     held: int = 0
+    parked: tuple[Parked, ...] = ()
     exit_code: int = 0
 
 
@@ -136,6 +139,7 @@ class SyncPlan(msgspec.Struct, frozen=True, kw_only=True):
     operations: tuple[PlannedOperation, ...] = ()
     counts: dict[str, Counts] = msgspec.field(default_factory=dict)
     mass_change: tuple[str, ...] = ()
+    parked: tuple[Parked, ...] = ()
     failures: tuple[Failure, ...] = ()
     calls: int = 0
     exit_code: int = 0

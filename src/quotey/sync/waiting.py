@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from quotey.contract.adapter import Call
+from quotey.contract.drift import FIELD_PARKED
 from quotey.contract.dto import CrmSyncResultDto, RemoteRecord
 from quotey.contract.fields import Entity
 from quotey.contract.journal import Counts, Quarantined
 from quotey.contract.reconciliation import ConflictType
 from quotey.decide.inbound import held_facts, plan_record
-from quotey.sync import changes, door, items
+from quotey.decide.quarantine import IN_FLIGHT
+from quotey.sync import changes, door, items, parking
 from quotey.sync.carry import carry_out, keep_unread
-from quotey.sync.changes import IN_FLIGHT, Judged, Seen
+from quotey.sync.changes import Judged, Seen
 from quotey.sync.door import note
 from quotey.sync.ports import Run
 from quotey.sync.pull import whole
@@ -56,14 +58,18 @@ def _rows(run: Run, entity: Entity) -> Iterator[tuple[Quarantined, ...]]:
 def _ready(
     run: Run, entity: Entity, rows: Sequence[Quarantined], more_parents: Mapping[str, str]
 ) -> list[Quarantined]:
-    """Pick the rows whose reason to wait is gone; records still unread are not among them."""
-    fingerprint = run.mapped(entity).fingerprint
+    """Pick the rows whose reason to wait is gone; records still unread are not among them.
+
+    What came without a parked field is read anew with all others once the field is read again.
+    """
+    fingerprint = parking.fingerprint(run, entity)
     wanted = sorted({row.parent_ref for row in rows if row.parent_ref})
     parents = run.store.records.ids_of(run.connection, Entity.ACCOUNT, wanted) if wanted else {}
     return [
         row
         for row in rows
         if row.payload is not None
+        and not any(reason.code == FIELD_PARKED for reason in row.reasons)
         and (
             row.fingerprint != fingerprint
             or row.parent_ref in parents

@@ -180,11 +180,15 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def quotey_toml(self) -> str:
-        """The settings file of a Quotey that is to sync from it; the key is in the environment."""
+        """The settings file of a Quotey that is to sync from it; the key is in the environment.
+
+        Definitions are not recorded, so they are not looked at.
+        """
         values = {"provider": self.about.provider, **self.settings}
         del values["api_key"]
         lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
-        return "\n".join(("[connections.main]", *lines)) + "\n"
+        limits = ("[limits]", "examine_minutes = 0")
+        return "\n".join((*limits, "[connections.main]", *lines)) + "\n"
 
 
 @contextmanager

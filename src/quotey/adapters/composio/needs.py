@@ -8,14 +8,17 @@ and is not lets two deals have one key, so both are looked for before they do ha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping as MappingOf
 from enum import StrEnum
 
 import msgspec
 
 from quotey.adapters.composio.slot import slot_of, slot_paths
+from quotey.contract.drift import Definition, MappedProperty, Use
 from quotey.contract.errors import Diagnostic, Severity
-from quotey.contract.fields import Entity, FieldType
+from quotey.contract.fields import Direction, Entity, FieldType
+from quotey.contract.fields import Need as FieldNeed
 from quotey.contract.mapping import Bucket, FieldMapping, Join, Mapping, Transform, ValueMap
 from quotey.contract.quote import QuoteStatus
 
@@ -40,6 +43,7 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
 
     `field` is "" for what we use for ourselves (`ours`: `crm connect` may create it). `type` is
     that of the contract field. `may_lack` says that records without the property are read too.
+    `use` is what it is to us.
     """
 
     name: str
@@ -53,6 +57,9 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
     unique: bool = False
     ours: bool = False
     may_lack: bool = False
+    required: bool = False
+    on_create: bool = False
+    use: Use = Use.FIELD
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +96,10 @@ def needs_of(
             field=field.name,
             type=field.type,
             transform=field.transform,
+            read=field.direction is not Direction.OUTBOUND,
             written=written,
+            required=field.need is FieldNeed.REQUIRED,
+            on_create=not field.flows_out,
             may_lack=lacks and not field.flows_out,
         )
 
@@ -113,14 +123,57 @@ def own_needs(mapping: Mapping, entity: Entity, kind: str, prefix: str = "") -> 
             written=True,
             unique=path == slot.quote_id,
             ours=True,
+            use=Use.QUOTE,
         )
 
 
 def key_needs(entity: Entity, kind: str, operation: str, key: str) -> Iterator[Need]:
     """Say what our marks of updates and our key of creates ask, where there are such."""
-    for name, unique in ((operation, False), (key, True)):
-        if name:
-            yield Need(name=name, kind=kind, entity=entity, written=True, unique=unique, ours=True)
+    marks = ((operation, Use.UPDATE_MARK), (key, Use.CREATE_KEY))
+    for name, use in ((name, use) for name, use in marks if name):
+        yield Need(
+            name=name,
+            kind=kind,
+            entity=entity,
+            read=False,
+            written=True,
+            unique=use is Use.CREATE_KEY,
+            ours=True,
+            use=use,
+        )
+
+
+def surveyed(needs: Iterable[Need], known: MappingOf[str, Known]) -> tuple[MappedProperty, ...]:
+    """Put together what is asked of the properties with how they are defined."""
+    return tuple(_surveyed(need, known.get(need.name)) for need in needs)
+
+
+def _surveyed(need: Need, known: Known | None) -> MappedProperty:
+    return MappedProperty(
+        entity=need.entity,
+        object=need.kind,
+        name=need.name,
+        field=need.field or need.name,
+        use=need.use,
+        read=need.read,
+        written=need.written,
+        unique=need.unique,
+        required=need.required,
+        on_create=need.on_create,
+        definition=None if known is None else _definition(known),
+        findings=tuple(judged(need, known)),
+        lacking=tuple(_lacking(need, known)) if known is not None else (),
+    )
+
+
+def _definition(known: Known) -> Definition:
+    return Definition(
+        type=known.said,
+        writable=known.writable,
+        unique=known.unique,
+        options=tuple(sorted(known.options)),
+        closed=known.closed,
+    )
 
 
 def judged(need: Need, known: Known | None) -> Iterator[Diagnostic]:
@@ -180,12 +233,20 @@ def _fitting(need: Need) -> Sequence[Sort]:
 def _choices(need: Need, known: Known) -> Iterator[Diagnostic]:
     """Compare the words of a list with those that are read and written."""
     options, words = frozenset(known.options), need.transform
-    if isinstance(words, ValueMap):
-        if need.read and words.otherwise == "reject":
-            yield from _unmapped(need, sorted(options - words.values.keys()))
-        yield from _gone(need, sorted(words.values.keys() - options))
-    elif need.written and known.closed and need.type is FieldType.STATUS:
-        yield from _gone(need, [str(word) for word in QuoteStatus if word not in options])
+    if isinstance(words, ValueMap) and need.read and words.otherwise == "reject":
+        yield from _unmapped(need, sorted(options - words.values.keys()))
+    yield from _gone(need, _lacking(need, known))
+
+
+def _lacking(need: Need, known: Known) -> list[str]:
+    """Name the words that we know and the CRM's list does not have (any more)."""
+    if known.sort is not Sort.CHOICE:
+        return []
+    if isinstance(need.transform, ValueMap):
+        return sorted(need.transform.values.keys() - set(known.options))
+    if need.written and known.closed and need.type is FieldType.STATUS:
+        return [str(word) for word in QuoteStatus if word not in known.options]
+    return []
 
 
 def _unmapped(need: Need, words: Sequence[str]) -> Iterator[Diagnostic]:

@@ -11,12 +11,18 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import cast
 
-import apsw
 import msgspec
 
 from quotey.adapters.stub.crm import StubCrm, version_text
 from quotey.adapters.stub.drawer import Cause, Stored
-from quotey.adapters.stub.faults import LATER, FaultKind, FaultQueue, FaultSpec, failure_of
+from quotey.adapters.stub.faults import (
+    LATER,
+    FaultKind,
+    FaultQueue,
+    FaultSpec,
+    failure_of,
+    remote_failures,
+)
 from quotey.adapters.stub.late import LateWrite, LateWrites
 from quotey.adapters.stub.listing import ends_of, id_page
 from quotey.adapters.stub.pages import answer, page_after
@@ -25,6 +31,7 @@ from quotey.adapters.stub.quotes import QuoteDesk
 from quotey.adapters.stub.search import best_accounts, best_contacts
 from quotey.adapters.stub.settings import StubSettings
 from quotey.contract.adapter import Call, Capabilities, Tier
+from quotey.contract.drift import Survey
 from quotey.contract.dto import (
     Attachment,
     CrmAccountDto,
@@ -39,7 +46,7 @@ from quotey.contract.dto import (
     RemoteWrite,
     Value,
 )
-from quotey.contract.errors import ErrorClass, MappingError, Outcome, RemoteFailure
+from quotey.contract.errors import ErrorClass, RemoteFailure
 from quotey.contract.fields import Entity
 from quotey.contract.identity import canonical_json
 from quotey.contract.mapper import Mapped, write_fields
@@ -234,6 +241,7 @@ class StubCrmAdapter:
         """Write contract fields into a record and read them back; invalid ones land nowhere."""
         creating = not before.revision
         sent = write_fields(self._crm.mapping, before.entity, values, creating=creating)
+        self._crm.definitions.refuse(before.entity, sent)
         for path, value in sent.items():
             put_path(payload, path, value)
         kept = self._crm.put(before, payload, Cause(operation=operation, key=key, body=dict(sent)))
@@ -263,7 +271,7 @@ class StubCrmAdapter:
         """Let the fault strike before or after what is done, and let out RemoteFailure only."""
         if self._latency:
             self._sleep(min(self._latency, call.timeout))
-        with _remote_failures(operation):
+        with remote_failures(operation):
             self._late.arrive()
             fault = self._faults.take(operation)
             if fault and fault.kind not in LATER:
@@ -278,6 +286,16 @@ class StubCrmAdapter:
         """End an auth stop: what `quotey crm connect` does for a stub."""
         self._faults.clear(FaultKind.AUTH)
 
+    @property
+    def survey_calls(self) -> int:
+        """How many requests a survey takes: it is looked up in the stub's own file."""
+        return 0
+
+    def survey(self, *, call: Call) -> Survey:  # noqa: ARG002 - nothing has to be waited for
+        """Say how the stub defines what the mapping uses; no fault strikes it."""
+        with remote_failures("survey"), self._drawer.snapshot():
+            return self._crm.definitions.survey()
+
     def close(self) -> None:
         """Give the file back; may be called twice."""
         self._drawer.close()
@@ -285,28 +303,3 @@ class StubCrmAdapter:
 
 def _kind(fault: FaultSpec | None) -> FaultKind | None:
     return fault.kind if fault else None
-
-
-@contextlib.contextmanager
-def _remote_failures(operation: str) -> Iterator[None]:
-    """Turn what can go wrong inside into what a remote call raises; nothing was applied then."""
-    try:
-        yield
-    except MappingError as error:
-        raise RemoteFailure(
-            f"{error.message} ({operation})",
-            error_class=ErrorClass.MAPPING,
-            diagnostics=error.diagnostics,
-        ) from error
-    except apsw.BusyError as error:
-        raise _unusable("is held by another process", ErrorClass.TRANSIENT) from error
-    except apsw.Error as error:
-        raise _unusable(f"cannot be used: {error}", ErrorClass.PERMANENT) from error
-
-
-def _unusable(why: str, error_class: ErrorClass) -> RemoteFailure:
-    return RemoteFailure(
-        f"The stub's file {why}. Nothing was changed.",
-        error_class=error_class,
-        outcome=Outcome.NOT_APPLIED,
-    )

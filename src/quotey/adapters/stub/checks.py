@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
+
+from msgspec import UNSET
 
 from quotey.adapters.stub.faults import OPERATIONS, FaultKind, FaultSpec
 from quotey.contract.errors import UsageError
@@ -77,3 +81,15 @@ def like(held: object, text: str | None) -> object:
     if text is None or isinstance(held, bool) or not isinstance(held, int | Decimal):
         return text
     return Decimal(text) if _NUMBER.fullmatch(text) else text
+
+
+def in_utc(at: datetime | None) -> datetime | None:
+    """Give a moment in UTC; one without an offset is UTC already."""
+    if at is None:
+        return None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def told(changes: Mapping[str, object]) -> dict[str, object]:
+    """Give the changes as an effect keeps them."""
+    return {name: "(taken away)" if value is UNSET else value for name, value in changes.items()}

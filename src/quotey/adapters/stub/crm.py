@@ -9,6 +9,7 @@ from datetime import datetime
 
 import msgspec
 
+from quotey.adapters.stub.definitions import Definitions
 from quotey.adapters.stub.drawer import Cause, Drawer, Effect, Stored
 from quotey.adapters.stub.payload import Payload, at_path, decode, encode, put_path
 from quotey.adapters.stub.slot import slot_paths, values_at
@@ -30,6 +31,7 @@ class StubCrm:
         self.mapping = mapping
         self._mapper = Mapper(mapping, connection)
         self._slot_paths = slot_paths(mapping)
+        self.definitions = Definitions(drawer, mapping)
 
     # --- reading ------------------------------------------------------------------------------
 

@@ -5,13 +5,23 @@ What a fault does to a page is in `pages`; when it strikes is decided by the ada
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
 
+import apsw
 import msgspec
 
 from quotey.adapters.stub.drawer import Drawer
-from quotey.contract.errors import Diagnostic, ErrorClass, Outcome, RemoteFailure, Severity
+from quotey.contract.errors import (
+    Diagnostic,
+    ErrorClass,
+    MappingError,
+    Outcome,
+    RemoteFailure,
+    Severity,
+)
 
 WRITES = ("create_deal", "update_deal", "update_account", "write_quote")
 READS = (
@@ -187,3 +197,28 @@ def _diagnostics(spec: FaultSpec) -> tuple[Diagnostic, ...]:
         return ()
     message = "the stub does not know one of the properties (a fault that it was told to show)."
     return (Diagnostic(code="unknown_property", severity=Severity.ERROR, message=message),)
+
+
+@contextlib.contextmanager
+def remote_failures(operation: str) -> Iterator[None]:
+    """Turn what can go wrong inside into what a remote call raises; nothing was applied then."""
+    try:
+        yield
+    except MappingError as error:
+        raise RemoteFailure(
+            f"{error.message} ({operation})",
+            error_class=ErrorClass.MAPPING,
+            diagnostics=error.diagnostics,
+        ) from error
+    except apsw.BusyError as error:
+        raise _unusable("is held by another process", ErrorClass.TRANSIENT) from error
+    except apsw.Error as error:
+        raise _unusable(f"cannot be used: {error}", ErrorClass.PERMANENT) from error
+
+
+def _unusable(why: str, error_class: ErrorClass) -> RemoteFailure:
+    return RemoteFailure(
+        f"The stub's file {why}. Nothing was changed.",
+        error_class=error_class,
+        outcome=Outcome.NOT_APPLIED,
+    )

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from quotey.adapters.stub.crm import StubCrm, version_text
 from quotey.adapters.stub.drawer import Stored
 from quotey.adapters.stub.faults import FaultKind
 from quotey.contract.adapter import INVALID_CURSOR
-from quotey.contract.dto import CrmSyncResultDto, ItemFailure
+from quotey.contract.dto import CrmSyncResultDto, ItemFailure, RemoteRecord
 from quotey.contract.errors import Diagnostic, ErrorClass, RemoteFailure, Severity
 from quotey.contract.fields import Entity
 
@@ -83,8 +85,15 @@ def answer(
         entity=entity,
         source_provider="stub",
         source_ts=crm.drawer.moment_of(crm.drawer.revision),
-        records=tuple(crm.remote(stored) for stored in records if stored.ref not in why),
+        records=tuple(_shown(crm, stored) for stored in records if stored.ref not in why),
         failures=tuple(ItemFailure(crm_ref=ref, message=text) for ref, text in why.items()),
         next_cursor=next_cursor,
         has_more=has_more,
     )
+
+
+def _shown(crm: StubCrm, stored: Stored) -> RemoteRecord:
+    """Show a record as its definitions let it be seen."""
+    record = crm.remote(stored)
+    payload = crm.definitions.hide(stored.entity, record.payload)
+    return msgspec.structs.replace(record, payload=payload)

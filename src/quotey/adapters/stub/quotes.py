@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quotey.adapters.stub.crm import StubCrm, version_text
 from quotey.adapters.stub.drawer import Cause, Stored
-from quotey.adapters.stub.payload import Payload, decode, put_path
+from quotey.adapters.stub.payload import Payload, at_path, decode, put_path
 from quotey.adapters.stub.slot import (
     fill,
     place_of,
@@ -12,6 +12,7 @@ from quotey.adapters.stub.slot import (
     raw_marker,
     read_back,
     read_marker,
+    written_paths,
 )
 from quotey.contract.adapter import Tier
 from quotey.contract.dto import (
@@ -84,6 +85,8 @@ class QuoteDesk:
             put_path(payload, deal_path, deal_ref)
         named = summary.attachment_ref or (attachment.ref if attachment else None)
         fill(payload, self._crm.mapping, summary, marker, named)
+        sent = {path: at_path(payload, path) for path in written_paths(self._crm.mapping)}
+        self._crm.definitions.refuse(slot.entity, sent)
         body: dict[str, object] = {
             "digest": marker.payload_digest,
             "sha256": attachment.sha256 if attachment else "",

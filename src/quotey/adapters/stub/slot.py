@@ -57,6 +57,11 @@ def slot_paths(mapping: Mapping) -> tuple[str, ...]:
     """Give all properties of a deal that belong to its quote's slot."""
     if mapping.quote_target is QuoteTarget.QUOTE_RECORD:
         return ()
+    return written_paths(mapping)
+
+
+def written_paths(mapping: Mapping) -> tuple[str, ...]:
+    """Give all properties that a quote is written to, wherever its slot is."""
     quotes = quote_mapping(mapping)
     place = place_of(quotes)
     return (*(field.path for field in quotes.fields), place.instance_id, place.digest)

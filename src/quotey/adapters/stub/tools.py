@@ -7,14 +7,15 @@ Every tool checks its input and raises UsageError; nothing is changed then.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from quotey.adapters.stub.checks import entity_of, fault_of, like, new_ref_of
+from quotey.adapters.stub.checks import entity_of, fault_of, in_utc, like, new_ref_of, told
 from quotey.adapters.stub.crm import StubCrm
+from quotey.adapters.stub.definitions import DefinedProperty, Edited
 from quotey.adapters.stub.drawer import Cause, Effect, Stored
 from quotey.adapters.stub.faults import FaultKind, FaultQueue, FaultSpec
 from quotey.adapters.stub.late import LateWrites
@@ -72,7 +73,7 @@ class StubTools:
         comes back. `at` is the moment that the record then carries.
         """
         with self._drawer.transaction():
-            return self._state(self._set(entity_of(entity), ref, fields, unset, _in_utc(at)))
+            return self._state(self._set(entity_of(entity), ref, fields, unset, in_utc(at)))
 
     def add(
         self,
@@ -85,7 +86,7 @@ class StubTools:
         """Make a record; an empty `ref` takes the next free id. One that is gone may come anew."""
         kind = entity_of(entity)
         with self._drawer.transaction():
-            return self._state(self._add(kind, ref, fields, _in_utc(at)))
+            return self._state(self._add(kind, ref, fields, in_utc(at)))
 
     def delete(self, entity: str, ref: str) -> RemoteState:
         """Delete a record; it stays as evidence that it is gone."""
@@ -97,6 +98,14 @@ class StubTools:
         """Merge one record into another; an account's deals and contacts move along."""
         with self._drawer.transaction():
             return self._state(self._merge(entity_of(entity), loser, winner))
+
+    def define(self, name: str, edited: Edited) -> DefinedProperty:
+        """Define a property (`object.property`, or a contract field) as an administrator would.
+
+        `Edited()` restores it. The records stay as they are.
+        """
+        with self._drawer.transaction():
+            return self._crm.definitions.define(name, edited)
 
     # --- faults -------------------------------------------------------------------------------
 
@@ -160,10 +169,12 @@ class StubTools:
         )
 
     def reset(self) -> Reloaded:
-        """Bring the CRM back to its data set, as edits that a sync meets; forget all faults."""
+        """Bring the CRM back to its data set, as edits that a sync meets; forget all else."""
         done = refill(self._crm, self._dataset)
         self.heal()
         self._late.forget()
+        with self._drawer.transaction():
+            self._crm.definitions.restore()
         return done
 
     # --- looking ------------------------------------------------------------------------------
@@ -199,7 +210,7 @@ class StubTools:
             raise UsageError("Say what to set, as stage=won. Nothing was changed.")
         self._write(entity, payload, changes)
         back = msgspec.structs.replace(stored, merged_into=None)
-        return self._crm.put(back, payload, Cause(operation="tool.set", body=_told(changes)), at=at)
+        return self._crm.put(back, payload, Cause(operation="tool.set", body=told(changes)), at=at)
 
     def _add(
         self, entity: Entity, ref: str, fields: Mapping[str, str | None], at: datetime | None
@@ -209,7 +220,7 @@ class StubTools:
             raise UsageError(f"There is a {entity} {ref} already. Nothing was changed.")
         blank, payload = self._crm.blank(entity, ref or self._crm.new_ref(entity))
         self._write(entity, payload, dict(fields))
-        return self._crm.put(blank, payload, Cause(operation="tool.add", body=_told(fields)), at=at)
+        return self._crm.put(blank, payload, Cause(operation="tool.add", body=told(fields)), at=at)
 
     def _write(
         self, entity: Entity, payload: Payload, changes: Mapping[str, str | None | UnsetType]
@@ -254,9 +265,9 @@ class StubTools:
         with self._drawer.transaction():
             match edit.action:
                 case "set":
-                    self._set(entity, edit.ref, fields, (), _in_utc(edit.at))
+                    self._set(entity, edit.ref, fields, (), in_utc(edit.at))
                 case "add":
-                    self._add(entity, edit.ref, fields, _in_utc(edit.at))
+                    self._add(entity, edit.ref, fields, in_utc(edit.at))
                 case "delete":
                     self._crm.end(self._living(entity, edit.ref), Cause(operation="tool.delete"))
                 case "merge":
@@ -287,13 +298,3 @@ class StubTools:
             merged_into=stored.merged_into,
             broken=stored.broken,
         )
-
-
-def _in_utc(at: datetime | None) -> datetime | None:
-    if at is None:
-        return None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-
-
-def _told(changes: Mapping[str, object]) -> dict[str, object]:
-    return {name: "(taken away)" if value is UNSET else value for name, value in changes.items()}

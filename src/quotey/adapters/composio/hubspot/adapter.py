@@ -17,7 +17,7 @@ from quotey.adapters.composio.hubspot.ops import Ops
 from quotey.adapters.composio.hubspot.pages import Pages
 from quotey.adapters.composio.hubspot.portal import Portal
 from quotey.adapters.composio.hubspot.quotes import Quotes
-from quotey.adapters.composio.hubspot.setup import create_missing, examine
+from quotey.adapters.composio.hubspot.setup import create_missing, survey
 from quotey.adapters.composio.hubspot.shape import (
     Shape,
     losers_of,
@@ -28,6 +28,7 @@ from quotey.adapters.composio.hubspot.writes import Writes
 from quotey.adapters.composio.settings import HubSpotSettings
 from quotey.adapters.composio.written import mapped
 from quotey.contract.adapter import Call, Capabilities, Tier
+from quotey.contract.drift import Survey
 from quotey.contract.dto import (
     Attachment,
     CrmAccountDto,
@@ -209,7 +210,16 @@ class HubSpotAdapter:
 
     def examine(self, *, call: Call) -> tuple[Diagnostic, ...]:
         """Say what the portal lacks for this mapping; empty when it is set up."""
-        return examine(self._portal, self._settings, call)
+        return self.survey(call=call).findings
+
+    @property
+    def survey_calls(self) -> int:
+        """How many requests a survey takes: each type's properties, the pipelines, the account."""
+        return len(self._portal.shapes) + 2
+
+    def survey(self, *, call: Call) -> Survey:
+        """Say how the portal defines what the mapping uses."""
+        return survey(self._portal, self._settings, call)
 
     def create_missing(self, *, call: Call) -> tuple[str, ...]:
         """Make the properties that are Quotey's own and not there; gives their names."""

@@ -15,14 +15,15 @@ from quotey.adapters.composio.needs import (
     Known,
     Need,
     Sort,
-    judged,
     key_needs,
     needs_of,
     own_needs,
+    surveyed,
 )
 from quotey.adapters.composio.ops import Failed, Kind
 from quotey.adapters.composio.settings import HubSpotSettings
 from quotey.contract.adapter import Call
+from quotey.contract.drift import MappedProperty, Survey
 from quotey.contract.errors import Diagnostic, Severity
 from quotey.contract.fields import Entity, FieldType
 
@@ -49,17 +50,17 @@ MADE = {
 """Type and field type of a property that we make; a text in one line where nothing is said."""
 
 
-def examine(portal: Portal, settings: HubSpotSettings, call: Call) -> tuple[Diagnostic, ...]:
-    """Compare the mapping with the portal; empty when all is well."""
-    found: list[Diagnostic] = []
+def survey(portal: Portal, settings: HubSpotSettings, call: Call) -> Survey:
+    """Compare the mapping with the portal."""
+    found: list[MappedProperty] = []
+    others: list[Diagnostic] = []
     for shape in portal.shapes.values():
         known = _known(portal, shape, call)
-        for need in needs(portal, shape):
-            found += judged(need, known.get(need.name))
+        found += surveyed(needs(portal, shape), known)
         if shape.entity is Entity.DEAL:
             has_currency = _currency_property(portal) in known
-            found += _account(portal, settings, call, has_currency=has_currency)
-    return tuple(found)
+            others += _account(portal, settings, call, has_currency=has_currency)
+    return Survey(properties=tuple(found), others=tuple(others))
 
 
 def create_missing(portal: Portal, call: Call) -> tuple[str, ...]:

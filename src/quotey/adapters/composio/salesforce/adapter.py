@@ -16,12 +16,13 @@ from quotey.adapters.composio.salesforce.ops import Ops
 from quotey.adapters.composio.salesforce.org import Org
 from quotey.adapters.composio.salesforce.pages import Pages
 from quotey.adapters.composio.salesforce.quotes import Quotes
-from quotey.adapters.composio.salesforce.setup import examine
+from quotey.adapters.composio.salesforce.setup import survey
 from quotey.adapters.composio.salesforce.shape import record_of
 from quotey.adapters.composio.salesforce.writes import Writes
 from quotey.adapters.composio.settings import SalesforceSettings
 from quotey.adapters.composio.written import mapped
 from quotey.contract.adapter import Call, Capabilities, Tier
+from quotey.contract.drift import Survey
 from quotey.contract.dto import (
     Attachment,
     CrmAccountDto,
@@ -201,7 +202,18 @@ class SalesforceAdapter:
 
     def examine(self, *, call: Call) -> tuple[Diagnostic, ...]:
         """Say what the org lacks for this mapping; empty when it is set up."""
-        return examine(self._org, self._settings, call)
+        return self.survey(call=call).findings
+
+    @property
+    def survey_calls(self) -> int:
+        """How many requests a survey takes: each object, the versions, the rules."""
+        asks_rules = self._settings.guard_rules and self._settings.sends_conditions
+        asks_versions = self._settings.transport != "tools"
+        return len(self._org.shapes) + asks_rules + asks_versions
+
+    def survey(self, *, call: Call) -> Survey:
+        """Say how the org defines what the mapping uses."""
+        return survey(self._org, self._settings, call)
 
     def close(self) -> None:
         """Give the connections back; may be called twice."""

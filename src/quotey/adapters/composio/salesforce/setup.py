@@ -8,26 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from quotey.adapters.composio.docs import Doc, as_doc, as_docs, as_text
 from quotey.adapters.composio.needs import (
     Known,
     Need,
     Sort,
-    judged,
     key_needs,
     needs_of,
     own_needs,
+    surveyed,
 )
 from quotey.adapters.composio.ops import Failed
 from quotey.adapters.composio.salesforce.org import Org
 from quotey.adapters.composio.salesforce.shape import Shape
 from quotey.adapters.composio.settings import SalesforceSettings
 from quotey.contract.adapter import Call
+from quotey.contract.drift import MappedProperty, Survey
 from quotey.contract.errors import Diagnostic, Severity
 from quotey.contract.fields import Entity
 
 STALE_RULE = "QUOTEY_STALE_VERSION"
 """The message of the rule, by which our own refusals are known."""
+
+VERSION = "quote.version"
 
 SORTS = {
     **dict.fromkeys(("string", "textarea", "phone", "url", "email", "id", "reference"), Sort.TEXT),
@@ -39,16 +44,27 @@ SORTS = {
 }
 
 
-def examine(org: Org, settings: SalesforceSettings, call: Call) -> tuple[Diagnostic, ...]:
-    """Compare the mapping with the org; empty when all is well."""
-    found = list(_version(org, settings, call))
+def survey(org: Org, settings: SalesforceSettings, call: Call) -> Survey:
+    """Compare the mapping with the org."""
+    others = tuple(_version(org, settings, call))
+    found: list[MappedProperty] = []
     for shape in org.shapes.values():
         known = _known(org, shape, call)
-        for need in needs(org, shape):
-            found += judged(need, known.get(need.name))
+        rows = surveyed(needs(org, shape), known)
         if shape.entity is Entity.DEAL and settings.guard_rules and settings.sends_conditions:
-            found += _rule(org, shape, call)
-    return tuple(found)
+            rows = _with(rows, tuple(_rule(org, shape, call)))
+        found += rows
+    return Survey(properties=tuple(found), others=others)
+
+
+def _with(
+    rows: tuple[MappedProperty, ...], of_rule: tuple[Diagnostic, ...]
+) -> tuple[MappedProperty, ...]:
+    """Say it of the quote's version, which the rule guards: without it no version is safe."""
+    return tuple(
+        replace(row, findings=(*row.findings, *of_rule)) if row.field == VERSION else row
+        for row in rows
+    )
 
 
 def needs(org: Org, shape: Shape) -> Iterator[Need]:
@@ -107,7 +123,7 @@ def _rule(org: Org, shape: Shape, call: Call) -> Iterator[Diagnostic]:
             message=f"{shape.sobject} has no active validation rule {STALE_RULE}, and the settings "
             "say guard_rules = true.",
             entity=shape.entity,
-            field="quote.version",
+            field=VERSION,
             fix="Deploy and activate the rule, or take guard_rules out of the settings.",
         )
 
