@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from quotey.adapters.composio.accounts import _may_be_shown, account_of
 from quotey.testing.names import Simulated
 from quotey.testing.simulators.composio import ComposioCore
+from quotey.testing.simulators.composio.documents import Account
 from quotey.testing.simulators.faults import Fault as Switch
 from tests.cli.terminal import START
 from tests.composio.shopfront import Shopfront, shopfront
@@ -258,3 +259,56 @@ def test_scopes_and_expiry_are_told_where_the_service_tells_them() -> None:
     assert bare is not None
     assert (bare.usable, bare.scopes, bare.expires_at) == (False, (), None)
     assert account_of({"id": "ca_1"}) is None
+
+
+def mine(shop: Shopfront) -> Account:
+    account_id = json.loads(kept(shop).read_text())["connected_account_id"]
+    return shop.rig.gateway.accounts.accounts[account_id]
+
+
+def test_status_tells_of_the_account_what_is_told_and_what_is_not(shop: Shopfront) -> None:
+    shop.connect()
+    ran = shop("crm", "status", "--crm")
+    assert ran.code == 0
+    assert f"{mine(shop).account_id}, ACTIVE" in ran.out
+    assert ran.out.count("not told by the service") == 2, "scopes and end"
+    account = shop("crm", "status", "--crm", "--json").data["account"]
+    assert (account["state"], account["usable"], account["renews"]) == ("ACTIVE", True, True)
+    assert (account["scopes"], account["expires_at"]) == (None, None)
+    assert shop("crm", "status", "--json").data["account"] is None
+
+
+def test_status_warns_of_an_authorisation_that_ends_soon(shop: Shopfront) -> None:
+    shop.connect()
+    ends = shop.clock.now() + timedelta(days=3)
+    mine(shop).told = {"scope": "deals.read deals.write", "expires_at": ends.isoformat()}
+    renewed = shop("crm", "status", "--crm")
+    assert "ends soon" not in renewed.out
+    assert "deals.read, deals.write" in renewed.out
+    mine(shop).renewed = False
+    ran = shop("crm", "status", "--crm", "--json")
+    assert ran.code == 0
+    assert ran.document["next"][0] == f"quotey crm connect {shop.provider} --anew"
+    assert ran.data["stuck"][0]["what"] == "the authorisation ends soon"
+    mine(shop).told = {"expires_at": (ends + timedelta(days=5)).isoformat()}
+    assert "ends soon" not in shop("crm", "status", "--crm").out
+
+
+def test_status_of_an_account_that_has_ended_names_the_way_back(shop: Shopfront) -> None:
+    shop.connect()
+    shop.rig.gateway.accounts.expire(mine(shop).account_id, "Permanent auth error")
+    ran = shop("crm", "status", "--crm")
+    assert ran.code == 4
+    assert "is EXPIRED" in ran.out
+    assert "Permanent auth error" in ran.out
+    assert f"quotey crm connect {shop.provider}" in ran.out
+    assert shop("crm", "status").code == 0, "nobody is asked without --crm"
+
+
+def test_status_stands_when_the_service_does_not(shop: Shopfront) -> None:
+    assert shop("crm", "status", "--crm").code == 4, "not connected yet"
+    shop.connect()
+    shop.rig.gateway.faults.add(Switch("server_error", operation="*", status=500))
+    ran = shop("crm", "status", "--crm")
+    assert "the account cannot be looked at" in ran.out
+    assert "mirror" in ran.out

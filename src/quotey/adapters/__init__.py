@@ -48,7 +48,8 @@ class RemoteAccount(msgspec.Struct, frozen=True, kw_only=True):
 
     `state` and `reason` are the words of the service that keeps it; `usable` is our reading of
     them. `identity` names whose records it opens (portal, organisation), "" where nobody told.
-    `scopes` and `expires_at` are empty where the service does not tell them.
+    `scopes` and `expires_at` are empty where the service does not tell them. `renews` says that the
+    service holds what it needs to renew the authorisation by itself.
     """
 
     account_id: str
@@ -59,6 +60,7 @@ class RemoteAccount(msgspec.Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...] = ()
     created_at: datetime | None = None
     expires_at: datetime | None = None
+    renews: bool = False
 
 
 class Waiting(Protocol):

@@ -107,11 +107,16 @@ class Quotey:
 
     # --- the CRM ----------------------------------------------------------------------------------
 
-    def status(self) -> Status:
-        """Say whether we are in step with the CRM, and what is not. The CRM is not asked."""
+    def status(self, *, crm: bool = False) -> Status:
+        """Say whether we are in step with the CRM, and what is not. The CRM is not asked.
+
+        `crm` asks the service that keeps the account how that stands.
+        """
+        from quotey.app.account import with_account
         from quotey.desk import status
 
-        return status.status(self._house.desk_ports, self.connection, self.provider)
+        found = status.status(self._house.desk_ports, self.connection, self.provider)
+        return with_account(self._house, found) if crm else found
 
     def sync(
         self,

@@ -16,7 +16,7 @@ from quotey.desk.reconcile import ApplyReport, UndoAnswer
 from quotey.desk.reconcile_views import ItemFilter, ItemList, ItemView
 from quotey.desk.record_writes import RecordAnswer
 from quotey.desk.records import RecordView
-from quotey.desk.status import EntityStatus, OutboxStatus, Status
+from quotey.desk.status import AccountStatus, EntityStatus, OutboxStatus, Status
 from quotey.desk.stuck import Stuck
 from quotey.store import ChainReport, ItemGroup
 from quotey.sync.ports import Progress
@@ -31,6 +31,7 @@ from quotey.sync.report import (
 )
 
 __all__ = [
+    "AccountStatus",
     "ApplyReport",
     "ChainReport",
     "EntityReport",

@@ -25,7 +25,11 @@ Entities = Annotated[
 ]
 
 
-def status(*, quotey: Injected) -> Answer:
+def status(
+    *,
+    quotey: Injected,
+    crm: Annotated[bool, Parameter(help="ask how the account stands: state, scopes, end")] = False,
+) -> Answer:
     """Say whether we are in step with the CRM, what is not, and what helps. The CRM is not asked.
 
     It ends with 0 when all goes on by itself, with 3 when a person is needed, with 4 when the CRM
@@ -33,7 +37,7 @@ def status(*, quotey: Injected) -> Answer:
 
     $ quotey crm status
     """
-    answer = quotey.status()
+    answer = quotey.status(crm=crm)
     return Answer(
         data=answer,
         draw=lambda screen: draw_status(screen, answer),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from quotey.app.reports import Status
+from quotey.app.reports import AccountStatus, Status
 from quotey.cli.draw_items import draw_causes
 from quotey.cli.screen import Screen
 from quotey.contract.counting import counted
 
+NOT_TOLD = "not told by the service"
 SWEPT = ("missing", "stale", "gone", "unproven")
 
 
@@ -55,11 +56,26 @@ def _draw_sweeps(screen: Screen, status: Status) -> None:
         )
 
 
+def _account(account: AccountStatus | None) -> list[tuple[str, object]]:
+    """Give what the service told of the account, and what it did not tell."""
+    if account is None:
+        return []
+    ends = account.expires_at or NOT_TOLD
+    return [
+        ("account", f"{account.account_id}, {account.state}"),
+        ("scopes", ", ".join(account.scopes) if account.scopes else NOT_TOLD),
+        ("connected", account.created_at or NOT_TOLD),
+        ("expires", ends),
+        ("renewed", "by the service" if account.renews else NOT_TOLD),
+    ]
+
+
 def _figures(status: Status) -> list[tuple[str, object]]:
     live = sum(entity.live for entity in status.entities)
     outbox = status.outbox
     pairs: list[tuple[str, object]] = [
         ("connection", f"{status.connection} ({status.provider}), {status.state}"),
+        *_account(status.account),
         ("mirror", counted(live, "record")),
         ("outbox", f"{outbox.waiting:,} waiting, {outbox.held:,} held"),
         ("open items", f"{status.open:,} open, {status.deferred:,} deferred"),

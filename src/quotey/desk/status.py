@@ -83,12 +83,29 @@ class OutboxStatus(msgspec.Struct, frozen=True, kw_only=True):
         return self.counts.get(OpState.HELD, 0)
 
 
+class AccountStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How the service that keeps the account says that it stands.
+
+    None where the service does not tell. `renews`: it renews the authorisation by itself.
+    """
+
+    account_id: str
+    state: str
+    usable: bool
+    reason: str
+    scopes: tuple[str, ...] | None
+    created_at: datetime | None
+    expires_at: datetime | None
+    renews: bool
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """How a connection stands. `open` and `deferred` count reconciliations; `locks` stand now.
 
     `verdict` says in one line whether the connection is in step; `stuck` is all that is not, the
     gravest first. `mapping_problem` is "" for a sound mapping. `exit_code` is 0 when all goes on by
     itself, 3 when a person is needed, 4 when the CRM has to be authorised, 5 for a broken mapping.
+    `account` is there only when the service that keeps it was asked.
     """
 
     at: datetime
@@ -110,6 +127,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     locks: int
     stuck: tuple[Stuck, ...]
     mapping_problem: str = ""
+    account: AccountStatus | None = None
     next: tuple[str, ...] = ()
     exit_code: int = int(ExitCode.DONE)
 
@@ -173,6 +191,19 @@ def verdict(found: tuple[Stuck, ...]) -> str:
     'in step'
     """
     return f"not in step: {', '.join(one.what for one in found)}" if found else "in step"
+
+
+def also(status: Status, more: tuple[Stuck, ...]) -> Status:
+    """Give the status with more that is not in step, the new ones first."""
+    found = (*more, *status.stuck)
+    return msgspec.structs.replace(
+        status,
+        verdict=verdict(found),
+        in_step=not found,
+        stuck=found,
+        next=tuple(dict.fromkeys(step for one in found for step in one.next)),
+        exit_code=_exit_code(found),
+    )
 
 
 _GRAVITY = (ExitCode.REAUTH, ExitCode.MAPPING, ExitCode.NEEDS_PERSON)

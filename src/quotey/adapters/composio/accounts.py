@@ -224,6 +224,7 @@ def account_of(doc: Doc) -> RemoteAccount | None:
         scopes=_scopes(value.get("scope")),
         created_at=_moment(doc.get("created_at")),
         expires_at=_moment(value.get("expires_at")),
+        renews=bool(as_text(value.get("refresh_token"))),
     )
 
 

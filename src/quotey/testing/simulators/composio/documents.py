@@ -3,6 +3,7 @@
 Source: composio.md 1.8, 1.9; the required keys are those of the official client's models.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec import Struct
@@ -29,6 +30,9 @@ class Account(Struct):
     usable_from: datetime | None = None
     token: str = ""
     token_until: datetime | None = None
+    told: Mapping[str, str] = {}
+    """What the vendor told with its tokens, as scope and expires_at; some tell neither."""
+    renewed: bool = True
 
 
 def iso(moment: datetime) -> str:
@@ -68,8 +72,9 @@ def _state(account: Account) -> Doc:
             link = f"/link/{account.link_token}"
             return {"status": account.status, "redirect_url": link, "redirectUrl": link}
         case "ACTIVE" | "INACTIVE":
-            tokens = {"access_token": _HIDDEN, "refresh_token": _HIDDEN}
-            return {"status": account.status, **tokens}
+            renewal = {"refresh_token": _HIDDEN} if account.renewed else {}
+            tokens = {"access_token": _HIDDEN, **renewal}
+            return {"status": account.status, **tokens, **account.told}
         case _:
             return {"status": account.status}
 
