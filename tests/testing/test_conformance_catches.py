@@ -17,6 +17,8 @@ from quotey.contract.dto import (
     CrmDealDto,
     CrmQuoteWriteDto,
     CrmSyncResultDto,
+    Ends,
+    IdPage,
     QuoteMarker,
     RemoteWrite,
     Value,
@@ -71,6 +73,30 @@ class SkipsTheLastOfAPage(StubCrmAdapter):
         return msgspec.structs.replace(page, records=page.records[: limit - 1])
 
 
+class ListsHalf(StubCrmAdapter):
+    def list_ids(
+        self, entity: Entity, place: str, *, read_to: str, limit: int, call: Call
+    ) -> IdPage:
+        page = super().list_ids(entity, place, read_to=read_to, limit=limit, call=call)
+        return msgspec.structs.replace(page, listed=page.listed[::2])
+
+
+class CallsEverythingDue(StubCrmAdapter):
+    def list_ids(
+        self, entity: Entity, place: str, *, read_to: str, limit: int, call: Call
+    ) -> IdPage:
+        page = super().list_ids(entity, place, read_to=read_to, limit=limit, call=call)
+        due = tuple(msgspec.structs.replace(one, due=True) for one in page.listed)
+        return msgspec.structs.replace(page, listed=due)
+
+
+class HidesEnds(StubCrmAdapter):
+    def find_ends(
+        self, entity: Entity, crm_refs: tuple[str, ...], *, read_to: str, call: Call
+    ) -> Ends:
+        return Ends()
+
+
 class HidesWhatItCouldNotRead(StubCrmAdapter):
     def sync_incremental(
         self, entity: Entity, cursor: str, *, limit: int, call: Call
@@ -119,6 +145,9 @@ class PretendsTheIdAskedFor(StubCrmAdapter):
 
 
 CAUGHT: dict[type[StubCrmAdapter], tuple[str, ...]] = {
+    ListsHalf: ("test_a_list_holds_every_living_record_once",),
+    CallsEverythingDue: ("test_what_the_next_reading_would_bring_is_not_due",),
+    HidesEnds: ("test_what_was_deleted_is_not_listed_and_its_end_is_proved",),
     ForgetsKeys: (
         "test_the_same_key_makes_one_deal",
         "test_a_key_is_known_to_every_process",

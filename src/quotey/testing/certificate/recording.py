@@ -20,6 +20,8 @@ OPERATIONS = (
     "get_deal",
     "sync_incremental",
     "read_records",
+    "list_ids",
+    "find_ends",
     "create_deal",
     "update_deal",
     "update_account",

@@ -12,6 +12,7 @@ from quotey.testing.conformance.failures import FailureConformance
 from quotey.testing.conformance.pages import PageConformance
 from quotey.testing.conformance.quotes import QuoteConformance
 from quotey.testing.conformance.reads import ReadConformance
+from quotey.testing.conformance.sweeps import SweepConformance
 from quotey.testing.conformance.values import FieldConformance
 from quotey.testing.conformance.writes import WriteConformance
 
@@ -21,6 +22,7 @@ __all__ = ["AdapterConformance", "confirm_capabilities"]
 class AdapterConformance(
     ReadConformance,
     PageConformance,
+    SweepConformance,
     WriteConformance,
     QuoteConformance,
     FieldConformance,
