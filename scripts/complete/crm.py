@@ -47,6 +47,9 @@ class Store(Protocol):
     def archive(self, ref: str) -> None:
         """Delete a deal into the bin."""
 
+    def restore(self, ref: str) -> None:
+        """Take a deal out of the bin again."""
+
     def purge(self, ref: str) -> None:
         """Delete a deal for ever."""
 
@@ -81,6 +84,10 @@ class Portal:
     def archive(self, ref: str) -> None:
         """Delete a deal into the bin."""
         self.core.portal.archive(self.core.portal.records["deals"][int(ref)])
+
+    def restore(self, ref: str) -> None:
+        """Take a deal out of the bin again; its stamp does not move (2H)."""
+        self.core.portal.restore(self.core.portal.records["deals"][int(ref)])
 
     def purge(self, ref: str) -> None:
         """Delete a deal for ever."""
@@ -135,6 +142,10 @@ class Org:
     def archive(self, ref: str) -> None:
         """Delete a deal into the bin."""
         self.core.delete(ref)
+
+    def restore(self, ref: str) -> None:
+        """Take a deal out of the bin again; SystemModstamp moves (1S)."""
+        self.core.undelete(ref)
 
     def purge(self, ref: str) -> None:
         """Delete a deal for ever."""

@@ -56,6 +56,7 @@ class Done:
     archives: int = 0
     purges: int = 0
     too_late: int = 0
+    restores: int = 0
 
 
 @dataclass
@@ -74,6 +75,7 @@ class Crowd:
         self.chance = Random(self.seed)  # noqa: S311 - a play that can be repeated
         self._accounts: list[str] = []
         self._deals: list[str] = []
+        self._binned: list[str] = []
         self._held: dict[str, float] = {}
         self._seconds = 0.0
         self._serial = 0
@@ -113,6 +115,19 @@ class Crowd:
         """Edit many deals within one moment, as an import does: they all get one time stamp."""
         for ref in self.chance.sample(self._deals, min(count, len(self._deals))):
             self._edit(ref, late or 1.0)
+
+    def bin(self, count: int) -> None:
+        """Delete some deals, to bring them back later."""
+        for _ in range(count):
+            self._remove(self.store.archive, self._binned)
+
+    def bring_back(self) -> None:
+        """Take them out of the bin again."""
+        for ref in self._binned:
+            self.store.restore(ref)
+        self._deals += self._binned
+        self.done.restores += len(self._binned)
+        self._binned.clear()
 
     def lose(self, count: int) -> None:
         """Edit, create and purge so that no window will ever show it."""
@@ -157,13 +172,15 @@ class Crowd:
         self._deals.append(ref)
         self.done.creates += 1
 
-    def _remove(self, how: Callable[[str], None]) -> None:
+    def _remove(self, how: Callable[[str], None], kept: list[str] | None = None) -> None:
         at = self.chance.randrange(len(self._deals))
         ref = self._deals[at]
         if self._free(ref):
             how(ref)
             self._deals[at] = self._deals[-1]
             self._deals.pop()
+            if kept is not None:
+                kept.append(ref)
 
 
 def crowd_of(provider: Simulated, records: int) -> Crowd:

@@ -49,10 +49,13 @@ def play(provider: Simulated, records: int, folder: Path, sync: Sync) -> Played:
         crowd.clock.busy = True
         stage.sync("first load")
         crowd.lose(few)
+        crowd.bin(few)
         for number in range(1, ROUNDS + 1):
             crowd.burst(max(250, records // 200))
             crowd.pass_time(ROUND)
             stage.sync(f"round {number}")
+            if number == ROUNDS // 2:
+                crowd.bring_back()
         stage.be_quiet()
         stage.sync("last reading")
         played.missed = stage.judged()

@@ -41,7 +41,7 @@ def much_was_going_on(played: Played) -> None:
 
 
 def reading_misses_only_what_no_window_could_show(played: Played) -> None:
-    late = played.changes["too_late"] + played.changes["purges"]
+    late = sum(played.changes[name] for name in ("too_late", "purges", "restores"))
     assert 0 < played.missed.wrong <= late
     assert played.missed.missing
     assert played.missed.stale

@@ -8,7 +8,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from quotey.contract.dto import Listed
+from msgspec.structs import replace
+
+from quotey.contract.dto import Listed, RemoteRecord
+from quotey.contract.journal import MirrorRecord, RecordState
 from quotey.contract.sweep import Sweep, SweepCounts
 from quotey.decide.order import Revision, ahead
 from quotey.decide.plan import RecordPlan
@@ -33,15 +36,37 @@ def is_due(sweep: Sweep, now: datetime, every: timedelta, *, cursor_lost: bool) 
     return bool(every) and late
 
 
-def compare(listed: Listed, mirror: Revision | None, kept_out: Revision | None) -> Cause | None:
+def compare(listed: Listed, mirror: MirrorRecord | None, kept_out: Revision | None) -> Cause | None:
     """Say what is wrong with our copy of a listed record; None when it is as new as the list.
 
-    A record that is kept out of the mirror is known all the same.
+    A record that is kept out of the mirror is known all the same. One that has ended here and is
+    listed is missing, whatever its stamp: coming out of a recycle bin may move none (2H).
     """
     known = [one for one in (mirror, kept_out) if one is not None]
-    if not known:
+    if not known or (kept_out is None and has_ended(mirror)):
         return Cause.MISSING
     return Cause.STALE if all(ahead(one, listed) > 0 for one in known) else None
+
+
+def has_ended(mirror: MirrorRecord | None) -> bool:
+    """Whether a record stands here as one that has ended."""
+    return mirror is not None and mirror.state is RecordState.GONE
+
+
+def returned(record: RemoteRecord, tombstone: MirrorRecord) -> RemoteRecord:
+    """Date a record behind its tombstone, once a list and a read by id both say that it lives.
+
+    Else it would be taken for a late page about the dead (reliability G13).
+    """
+    ended = record.deleted or record.merged_into is not None
+    if ended or tombstone.source_ts is None or ahead(tombstone, record) > 0:
+        return record
+    version = tombstone.source_version
+    return replace(
+        record,
+        source_ts=tombstone.source_ts + timedelta(milliseconds=1),
+        source_version=str(int(version) + 1) if version.isdecimal() else version,
+    )
 
 
 _NO_FIND = frozenset({"unchanged", "stale"})

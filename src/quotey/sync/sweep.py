@@ -15,6 +15,7 @@ import structlog
 
 from quotey.contract.adapter import Call, Sweepable
 from quotey.contract.dto import CrmSyncResultDto, Ends, IdPage, ItemFailure, Listed, RemoteRecord
+from quotey.contract.journal import MirrorRecord, RecordState
 from quotey.contract.sweep import EXAMPLES, Sweep, SweepCounts
 from quotey.decide import sweep as deciding
 from quotey.decide.inbound import MassCounts, mass_change
@@ -32,12 +33,19 @@ log = structlog.get_logger()
 LIST_LIMIT = 2_000
 """Ids of one page of the list, where the adapter has no smaller cap."""
 
+ENDS_AT_ONCE = 20
+"""Records whose end is looked for in one go: each may cost a request, all within one lease."""
+
 
 class Finds(msgspec.Struct, frozen=True, kw_only=True):
-    """Refs of one page that differ from the mirror, and which of them reading should have had."""
+    """Refs of one page that differ from the mirror, and which of them reading should have had.
+
+    `ended` are those that stand here as ended.
+    """
 
     causes: dict[str, Cause] = msgspec.field(default_factory=dict)
     due: frozenset[str] = frozenset()
+    ended: dict[str, MirrorRecord] = msgspec.field(default_factory=dict)
 
 
 def sweep(run: Run, reading: Reading, *, asked: bool = False) -> Sweep | None:
@@ -132,7 +140,11 @@ class _Sweeping:
         """Compare one page of the list, read what differs by its id, and apply it."""
         finds = self._compare(page.listed)
         records, failures = self._read(tuple(finds.causes))
-        seen, _ = changes.gather(self.run, self.entity, records, force=True)
+        alive = [
+            deciding.returned(one, finds.ended[one.crm_ref]) if one.crm_ref in finds.ended else one
+            for one in records
+        ]
+        seen, _ = changes.gather(self.run, self.entity, alive, force=True)
         after = msgspec.structs.replace(
             self.state,
             place="" if not page.has_more else page.next_place,
@@ -151,7 +163,9 @@ class _Sweeping:
         other = [
             one
             for one in listed
-            if one.crm_ref not in known or known[one.crm_ref].source_version != one.source_version
+            if one.crm_ref not in known
+            or known[one.crm_ref].source_version != one.source_version
+            or known[one.crm_ref].state is RecordState.GONE
         ]
         unlike = [one.crm_ref for one in other]
         mirrors = run.store.records.by_refs(run.connection, entity, unlike)
@@ -162,7 +176,9 @@ class _Sweeping:
             cause = deciding.compare(one, mirrors.get(ref), kept_out.get(ref))
             if cause is not None:
                 causes[ref] = cause
-        return Finds(causes=causes, due=frozenset(o.crm_ref for o in other if o.due))
+        ended = {ref: one for ref, one in mirrors.items() if deciding.has_ended(one)}
+        due = frozenset(one.crm_ref for one in other if one.due)
+        return Finds(causes=causes, due=due, ended=ended)
 
     def _read(self, refs: tuple[str, ...]) -> tuple[list[RemoteRecord], list[ItemFailure]]:
         """Read records by id: a list says that they are there, never what they hold."""
@@ -191,9 +207,8 @@ class _Sweeping:
     # --- the ends ---------------------------------------------------------------------------------
 
     def _unseen(self) -> tuple[tuple[str, str], ...]:
-        size = self.run.ports.adapter.capabilities.page_size
         return self.run.store.sweeps.unseen(
-            self.run.connection, self.entity, after=self.state.place, limit=size
+            self.run.connection, self.entity, after=self.state.place, limit=ENDS_AT_ONCE
         )
 
     def _take_ends(self, waiting: Sequence[tuple[str, str]]) -> None:
