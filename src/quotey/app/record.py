@@ -268,8 +268,17 @@ def _data_set(house: House, read: Mapping[Entity, _Read]) -> str:
             'format = "json"',
             f"key = {written(id_.path)}",
             f"modified = {written(SOURCE_TS)}",
+            *_references(house, entity),
         ]
     return "\n".join(lines) + "\n"
+
+
+def _references(house: House, entity: Entity) -> list[str]:
+    parent = house.mapping.entities[entity].field("account_id")
+    if parent is None:
+        return []
+    named = written({parent.path: {"entity": Entity.ACCOUNT.value}})
+    return [f"references = {named}"]
 
 
 def _about(house: House, recording: Recording) -> bytes:

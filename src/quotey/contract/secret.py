@@ -10,6 +10,8 @@ from base64 import b64encode
 
 SECRET_TEXT = re.compile(
     r"(?i)\b(?:bearer|basic)\s+[\w.~+/=-]+|(?<=://)[^/@\s]+(?=@)|(?<=token=)[^&\s]+|(?<=key=)[^&\s]+"
+    r"|\bpat-[a-z]{2}\d-[\w-]+|\bwhsec_[\w+/=-]+|\b(?:ak|sk)_[\w+/=-]{8,}"
+    r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"
 )
 """Parts of a text that look like a secret, whosever it is."""
 
@@ -36,7 +38,8 @@ def shapes(secret: str) -> tuple[str, ...]:
     inner = [text.rstrip("=")[: len(text.rstrip("=")) - 1] for text in packed]
     url_safe = [text.replace("+", "-").replace("/", "_") for text in inner]
     whole = b64encode(secret.encode()).decode()
-    return tuple(dict.fromkeys((secret, _in_a_url(secret), whole, *inner, *url_safe)))
+    forms = (secret, _in_a_url(secret), whole, *inner, *url_safe)
+    return tuple(dict.fromkeys(filter(None, forms)))
 
 
 def _in_a_url(text: str) -> str:

@@ -5,7 +5,7 @@ No vendor is here, and no retry: a request is sent once or not at all.
 
 from quotey.wire.concealing import Concealer, Hook, Kind, written
 from quotey.wire.door import Caps, Door
-from quotey.wire.leaks import Known, digits_of, leaks, pairs_of
+from quotey.wire.leaks import Known, digits_of, leaks, pairs_of, unpacked_text
 from quotey.wire.outcome import Answered, Listener, NotSent, Outcome, Request, Unknown
 from quotey.wire.pseudonyms import Pseudonyms
 from quotey.wire.reading import Unreadable, read_json
@@ -34,5 +34,6 @@ __all__ = [
     "read_json",
     "redacted",
     "retry_after",
+    "unpacked_text",
     "written",
 ]

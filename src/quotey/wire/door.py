@@ -6,6 +6,7 @@ of the environment, retries and unbounded unpacking are not switched off here, t
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -22,6 +23,10 @@ from quotey.wire.redact import redacted
 
 POOL_SECONDS = 55.0
 """How long an idle connection is kept: less than the minute after which servers usually hang up."""
+
+for _part in ("", ".connection", ".http11", ".http2", ".proxy", ".socks"):
+    # What it logs at the debug level holds the headers of answers (reliability SEC-4).
+    logging.getLogger(f"httpcore2{_part}").setLevel(logging.INFO)
 
 
 class Caps(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,10 +11,11 @@ import binascii
 import re
 from collections.abc import Iterator
 from itertools import pairwise
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import msgspec
 
+from quotey.contract.secret import shapes
 from quotey.wire.pseudonyms import EMAIL
 
 _PACKED = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
@@ -59,22 +60,10 @@ def leaks(content: bytes, known: Known) -> tuple[str, ...]:
     """Name the kinds of what is left in a text that must not be; empty when there is none."""
     text = content.decode("utf-8", "replace")
     found = {kind for layer in _layers(text, DEEPEST) for kind in _in_plain(layer, known)}
-    if any(form in text for secret in known.secrets for form in forms_of(secret)):
+    secrets = [one for one in known.secrets if len(one) >= SHORTEST_SECRET]
+    if any(form in text for secret in secrets for form in shapes(secret)):
         found.add("a secret")
     return tuple(sorted(found))
-
-
-def forms_of(secret: str) -> Iterator[str]:
-    """Give a secret as it may stand in a text: raw, percent-encoded, in base64 at any place."""
-    if len(secret) < SHORTEST_SECRET:
-        return
-    yield secret
-    yield quote(secret, safe="")
-    for before in range(3):
-        whole = base64.b64encode(b"\0" * before + secret.encode()).decode()
-        inside = whole[-(-before * 8 // 6) : len(whole.rstrip("=")) - 1]
-        yield inside
-        yield inside.replace("+", "-").replace("/", "_")
 
 
 def _in_plain(text: str, known: Known) -> Iterator[str]:
@@ -107,12 +96,12 @@ def _layers(text: str, deep: int) -> Iterator[str]:
     if "%" in text:
         yield from _layers(unquote(text), deep - 1)
     for packed in _PACKED.findall(text):
-        inner = _unpacked(packed)
+        inner = unpacked_text(packed)
         if inner:
             yield from _layers(inner, deep - 1)
 
 
-def _unpacked(packed: str) -> str:
+def unpacked_text(packed: str) -> str:
     """Unpack base64 of either alphabet; "" for what is none, or no text."""
     standard = packed.rstrip("=").replace("-", "+").replace("_", "/")
     try:

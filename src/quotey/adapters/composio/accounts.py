@@ -15,7 +15,7 @@ from quotey.adapters import RemoteAccount
 from quotey.adapters.composio.docs import Doc, as_doc, as_docs, as_text
 from quotey.adapters.composio.failure import failure_of
 from quotey.adapters.composio.ops import Failed, Kind, Op, Trace
-from quotey.adapters.composio.scrub import scrubbed
+from quotey.adapters.composio.scrub import cleaned, scrubbed
 from quotey.adapters.composio.service import verdict
 from quotey.adapters.composio.settings import ComposioSettings
 from quotey.contract.errors import ConfigError, RemoteFailure
@@ -158,6 +158,12 @@ class Accounts:
         return outcome
 
     def _send(self, op: Op) -> Doc | Failed:
+        outcome = self._sent(op)
+        return (
+            cleaned(outcome, (self._settings.api_key,)) if isinstance(outcome, Failed) else outcome
+        )
+
+    def _sent(self, op: Op) -> Doc | Failed:
         trace = Trace(request_id=self._ids())
         answer = self._door.send(self._request(op, trace))
         match answer:

@@ -25,6 +25,7 @@ from quotey.adapters.composio.ops import (
     Trace,
     Verdict,
 )
+from quotey.adapters.composio.scrub import cleaned
 from quotey.adapters.composio.service import unwrapped, verdict
 from quotey.adapters.composio.settings import ComposioSettings
 from quotey.adapters.composio.turns import Turns
@@ -88,11 +89,16 @@ class ComposioCaller:
         self.sent = 0
 
     def call(self, op: Op, timeout: float) -> Outcome:
-        """Wait for a turn, send, classify, and note for how long everybody has to keep away."""
+        """Wait for a turn, send, classify, and note for how long everybody has to keep away.
+
+        What is said of a failure is fit to be shown.
+        """
         refused = self._turns.refused(op, timeout)
         if refused is not None:
             return refused
         outcome = self._sent(op, timeout)
+        if isinstance(outcome, Failed):
+            outcome = cleaned(outcome, (self._settings.api_key,))
         self._turns.learn(op, outcome)
         return outcome
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from quotey.adapters.composio.docs import Doc, as_doc, as_docs, as_text
 from quotey.adapters.composio.ops import Failed, Kind, Problem, Refusal, Reply, Trace, Verdict
-from quotey.adapters.composio.scrub import scrubbed
+from quotey.adapters.composio.scrub import scrubbed, word
 from quotey.wire import Unreadable, read_json, retry_after
 
 _CODES = {
@@ -106,7 +106,7 @@ def item_failure(error: Doc, trace: Trace) -> Failed:
     return Failed(
         kind=kind,
         message=_message(ITEM, error, problems),
-        code=as_text(error.get("category"))[:60],
+        code=word(as_text(error.get("category"))),
         status=ITEM,
         problems=problems if kind is Kind.MAPPING else (),
         doc=error,
@@ -129,7 +129,7 @@ def _kind(status: int, doc: Doc, problems: tuple[Problem, ...]) -> Kind:
 def _problems(doc: Doc) -> tuple[Problem, ...]:
     """Name the refused properties: from `errors`, or from the array inside the message (4H)."""
     listed = [
-        Problem(_first(as_doc(one.get("context")).get("propertyName")), as_text(one.get("code")))
+        _problem(_first(as_doc(one.get("context")).get("propertyName")), one.get("code"))
         for one in as_docs(doc.get("errors"))
     ]
     found = [one for one in listed if one.property and one.code]
@@ -144,7 +144,12 @@ def _embedded(message: str) -> list[Problem]:
         inner = read_json(message[start + 2 :].encode())
     except Unreadable:
         return []
-    return [Problem(as_text(one.get("name")), as_text(one.get("error"))) for one in as_docs(inner)]
+    return [_problem(one.get("name"), one.get("error")) for one in as_docs(inner)]
+
+
+def _problem(name: object, code: object) -> Problem:
+    """Give a property and its code, where they have the form of one: a value is never said."""
+    return Problem(word(as_text(name)), word(as_text(code)))
 
 
 def _first(raw: Any) -> str:  # noqa: ANN401 - JSON
@@ -156,11 +161,11 @@ def _message(status: int, doc: Doc, problems: tuple[Problem, ...]) -> str:
     if problems:
         return ", ".join(f"property {one.property} is refused: {one.code}" for one in problems)
     scopes = [
-        as_text(scope)
+        word(as_text(scope))
         for one in as_docs(doc.get("errors"))
         for scope in as_doc(one.get("context")).get("requiredScopes") or ()
     ]
-    if scopes:
+    if scopes := list(filter(None, scopes)):
         return f"the connection lacks the scopes {', '.join(scopes)}"
     return scrubbed(doc.get("message")) or f"the CRM answered {status}"
 

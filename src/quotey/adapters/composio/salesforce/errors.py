@@ -13,7 +13,7 @@ import msgspec
 
 from quotey.adapters.composio.docs import Doc, as_doc, as_docs, as_text
 from quotey.adapters.composio.ops import Kind, Problem, Refusal, Verdict
-from quotey.adapters.composio.scrub import scrubbed
+from quotey.adapters.composio.scrub import scrubbed, word
 from quotey.wire import retry_after
 
 TAG = "QUOTEY_"
@@ -84,6 +84,7 @@ _STATUSES = {
     420: Kind.TRANSIENT,
     429: Kind.RATE_LIMIT,
 }
+VALIDATION_RULE = "FIELD_CUSTOM_VALIDATION_EXCEPTION"
 # Messages of other codes may quote the values of records, or the whole query.
 _SAYABLE = frozenset(
     {
@@ -91,7 +92,7 @@ _SAYABLE = frozenset(
         *("INSUFFICIENT_ACCESS", "INSUFFICIENT_ACCESS_OR_READONLY"),
         *("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", "UNABLE_TO_LOCK_ROW", "NOT_FOUND"),
         *("ENTITY_IS_DELETED", "DUPLICATE_VALUE", "MATCH_PRECONDITION_FAILED"),
-        *("FIELD_CUSTOM_VALIDATION_EXCEPTION", "SERVER_UNAVAILABLE", "INVALID_SESSION_ID"),
+        *(VALIDATION_RULE, "SERVER_UNAVAILABLE", "INVALID_SESSION_ID"),
         *("STORAGE_LIMIT_EXCEEDED", "ENTITY_IS_LOCKED"),
     }
 )
@@ -145,7 +146,11 @@ def _entry(doc: Doc) -> Entry:
     code = as_text(doc.get("errorCode")) or as_text(doc.get("statusCode"))
     message = as_text(doc.get("message"))
     named = doc.get("fields")
-    fields = tuple(filter(None, map(as_text, named))) if isinstance(named, list) else ()
+    fields = (
+        tuple(filter(None, (word(as_text(name)) for name in named)))
+        if isinstance(named, list)
+        else ()
+    )
     return Entry(code, message, fields or tuple(_named_in(message)), doc)
 
 
@@ -157,7 +162,7 @@ def _named_in(message: str) -> Iterable[str]:
 
 
 def _kind(entry: Entry, status: int) -> Kind:
-    if entry.code == "FIELD_CUSTOM_VALIDATION_EXCEPTION" and TAG in entry.message:
+    if entry.code == VALIDATION_RULE and TAG in entry.message:
         return Kind.CONFLICT
     # A trigger's failure wraps the lock that it waited for (4.3, footnote).
     if (
@@ -191,7 +196,8 @@ def _message(refusal: Refusal, main: Entry, problems: tuple[Problem, ...]) -> st
     found = _matches(main) or (_urls(refusal.doc) if refusal.status == MULTIPLE else ())
     if found:
         return f"several records are in question, and a person has to choose: {', '.join(found)}"
-    said = scrubbed(main.message) if main.code in _SAYABLE else ""
+    authored = main.code == VALIDATION_RULE
+    said = scrubbed(main.message, authored=authored) if main.code in _SAYABLE else ""
     return said or _WORDS.get(main.code) or f"the CRM answered {refusal.status}"
 
 
