@@ -1,6 +1,6 @@
 """The figures of a machine, kept as a page's source when they are asked for.
 
-`QUOTEY_PROOF=1 pytest …` writes docs/reference/proof/<name>.json; otherwise nothing is written.
+`KEEP_PROOF=1 pytest …` writes docs/reference/proof/<name>.json; otherwise nothing is written.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "reference" / "proof"
 
 def keep(name: str, command: str, **figures: int | str) -> None:
     """Keep the figures of one run under a name; `command` is what makes them again."""
-    if not os.environ.get("QUOTEY_PROOF"):
+    if not os.environ.get("KEEP_PROOF"):
         return
     FOLDER.mkdir(parents=True, exist_ok=True)
     proof = {"name": name, "command": command, **figures}

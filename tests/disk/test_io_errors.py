@@ -145,7 +145,7 @@ def test_whatever_fails_is_told_and_nothing_is_half_done(
     assert tried.told > 0, "nobody was ever told"
     keep(
         f"io-errors-{scenario}-{kind.name}".replace(" ", "-"),
-        "IO_EVERY=1 QUOTEY_PROOF=1 pytest tests/disk/test_io_errors.py",
+        "IO_EVERY=1 KEEP_PROOF=1 pytest tests/disk/test_io_errors.py",
         runs=tried.runs,
         told=tried.told,
         not_needed=tried.unnoticed,

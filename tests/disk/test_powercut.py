@@ -15,7 +15,7 @@ from tests.disk import day
 from tests.disk.proof import keep, size
 
 CUTS = size("POWER_CUTS", every_run=1000, soak=20_000)
-COMMAND = f"POWER_CUTS={CUTS} QUOTEY_PROOF=1 pytest tests/disk/test_powercut.py"
+COMMAND = f"POWER_CUTS={CUTS} KEEP_PROOF=1 pytest tests/disk/test_powercut.py"
 
 
 def test_a_power_cut_loses_nothing_that_was_acknowledged(ram: Path) -> None:

@@ -180,13 +180,13 @@ def _told(rig: Rig, url: str, wishes: Wishes) -> Simulation:
         left_out_count=len(rig.left_out),
         left_out=rig.left_out[:TOLD],
         faults=wishes.faults,
-        quotey_toml=_quotey_toml(rig, url),
+        quotey_toml=quotey_toml(rig, url),
         mapping_toml=_mapping_toml(rig) if wishes.mapping is None else "",
         environment={"QUOTEY_CONNECTIONS__MAIN__API_KEY": rig.api_key},
     )
 
 
-def _quotey_toml(rig: Rig, url: str) -> str:
+def quotey_toml(rig: Rig, url: str) -> str:
     """Write the settings of a connection to it; the key goes into the environment."""
     values: dict[str, object] = {
         "provider": rig.provider,

@@ -1,0 +1,193 @@
+"""A simulated HubSpot in this process, and sellers in processes of their own that talk to it.
+
+What the CRM saw is read from its own log of requests, what people were told from the pipe.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+from quotey.app.facade import Quotey, open_quotey
+from quotey.app.simulator import data_source, quotey_toml, vendor_mapping
+from quotey.store import open_store
+from quotey.testing.simulators.clock import RunningClock
+from quotey.testing.simulators.rig import Rig, build_rig
+from quotey.testing.simulators.server import serve
+from tests.disk.day import Told
+from tests.machine.later import LaterClock
+from tests.machine.shop import ROOT, furnish
+
+
+class Write(NamedTuple):
+    """One quote version that the CRM took."""
+
+    deal: str
+    quote: str
+    version: int
+
+
+@dataclass
+class Market:
+    """One home, one CRM; `seconds` is how far ahead everybody's clock is."""
+
+    folder: Path
+    rig: Rig
+    seconds: float = 0.0
+    told: set[Told] = field(default_factory=set)
+    synced: int = 0
+
+    @property
+    def database(self) -> Path:
+        """The database file."""
+        return self.folder / ".quotey" / "quotey.db"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What a seller finds in the environment."""
+        key = {"QUOTEY_CONNECTIONS__MAIN__API_KEY": self.rig.api_key}
+        return {**os.environ, **key, "PYTHONPATH": str(ROOT)}
+
+    def start(self, seed: int) -> subprocess.Popen[str]:
+        """Let a seller begin."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.disk.seller", str(self.seconds), str(seed)],
+            cwd=self.folder,
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def hear(self, process: subprocess.Popen[str], *, died_of: int) -> int:
+        """Read to the end what a seller has told; gives how many lines."""
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == -died_of, (process.returncode, err)
+        lines = [json.loads(line) for line in out.splitlines(keepends=True) if line.endswith("\n")]
+        for line in lines:
+            if line == "synced":
+                self.synced += 1
+            else:
+                self.told.add((line[0], line[1], line[2]))
+        return len(lines)
+
+    def kill_one(self, seed: int, *, requests: int, after: float) -> int:
+        """Kill a seller so many seconds after so many of its requests; gives how much it told."""
+        process = self.start(seed)
+        enough = len(self.rig.vendor.log) + requests
+        self.wait_for(lambda: len(self.rig.vendor.log) >= enough, process)
+        time.sleep(after)
+        process.send_signal(signal.SIGKILL)
+        return self.hear(process, died_of=signal.SIGKILL)
+
+    @contextmanager
+    def here(self) -> Iterator[Quotey]:
+        """Work in this process."""
+        clock = LaterClock(self.seconds)
+        with open_quotey(cwd=self.folder, environ=self.environ, clock=clock) as quotey:
+            yield quotey
+
+    def writes(self) -> list[Write]:
+        """Give the quote versions that the CRM took, in the order in which it took them."""
+        found = []
+        for one in tuple(self.rig.vendor.log):
+            if one.method != "PATCH" or not one.effects or b"quotey_version" not in one.body:
+                continue
+            values = json.loads(one.body)["properties"]
+            deal = one.target.partition("?")[0].rpartition("/")[2]
+            found.append(Write(deal, values["quotey_quote_id"], int(values["quotey_version"])))
+        return found
+
+    def check(self, *, twice: int = 0) -> None:
+        """Hold what is true after any death: whole file, all acks, nothing twice, none older."""
+        with open_store(self.database, role="desk") as store:
+            assert store.admin.check() == ()
+        kept = {
+            (str(quote), int(str(version)), str(total))
+            for quote, version, total in self.rows(
+                "SELECT quote_id, version, total FROM quote_version"
+            )
+        }
+        lost = self.told - kept
+        assert not lost, f"acknowledged and lost: {lost}"
+        counts = Counter(self.writes())
+        assert sum(count - 1 for count in counts.values()) <= twice, counts.most_common(3)
+        if not twice:
+            newest: dict[str, int] = {}
+            for write in self.writes():
+                assert write.version > newest.get(write.quote, 0), f"{write} came after a newer one"
+                newest[write.quote] = write.version
+
+    def rows(self, sql: str) -> list[tuple[apsw.SQLiteValue, ...]]:
+        """Read the database as another program does."""
+        connection = apsw.Connection(str(self.database), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            return list(connection.execute(sql))
+        finally:
+            connection.close()
+
+    def come_to_rest(self) -> None:
+        """Sync until nothing waits; then the CRM shows every published quote as it is now."""
+        assert any(self._rests() for _ in range(10)), "it does not come to rest"
+        newest = self.rows(
+            "SELECT q.id, max(v.version) FROM quote AS q JOIN quote_version AS v "
+            "ON v.quote_id = q.id WHERE q.published = 1 GROUP BY q.id"
+        )
+        shown = {write.quote: write.version for write in self.writes()}
+        assert shown == {str(quote): int(str(number)) for quote, number in newest}, (
+            "the CRM shows another version than the newest"
+        )
+
+    def _rests(self) -> bool:
+        self.seconds += 200
+        with self.here() as quotey:
+            report = quotey.sync()
+            waits = quotey.status().outbox.late_looks
+        return not report.waiting and not report.failures and not waits
+
+    def wait_for(self, what: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+        """Wait until something is to be seen, at most half a minute."""
+        end = time.monotonic() + 30
+        while not what():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < end, "it never happens"
+            time.sleep(0.0005)
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Market]:
+    """Open a CRM with 24 deals, and an empty home that is connected to it."""
+    furnish(folder, latency=0)
+    ahead = [0.0]
+    clock = RunningClock(lambda: LaterClock(ahead[0]).now())
+    mapping, source = vendor_mapping("hubspot"), data_source(folder / "data")
+    rig = build_rig("hubspot", mapping, clock, source=source)
+    with serve(rig.cores, 0) as url:
+        text = quotey_toml(rig, url) + "\n[limits]\nlease_seconds = 40\n"
+        (folder / "quotey.toml").write_text(text, encoding="utf-8")
+        yield _AheadMarket(folder, rig, ahead)
+
+
+class _AheadMarket(Market):
+    """A market whose CRM has the sellers' clock."""
+
+    def __init__(self, folder: Path, rig: Rig, ahead: list[float]) -> None:
+        self._ahead = ahead
+        super().__init__(folder, rig)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "seconds":
+            self._ahead[0] = float(str(value))
+        super().__setattr__(name, value)

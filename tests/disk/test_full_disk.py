@@ -1,0 +1,74 @@
+"""A disk that is really full: the kernel lets no file grow beyond a limit (RLIMIT_FSIZE).
+
+Source: reliability 2.D, D4.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.disk.proof import keep
+from tests.machine.shop import PLAIN, ROOT, Shop, furnish
+
+LIMITS = range(0, 300_000, 25_000)
+"""Bytes that a file may have; the database of this shop alone needs some 250,000."""
+
+
+def _limited(shop: Shop, limit: int, *argv: str) -> tuple[int, str, str]:
+    """Run a command whose files may not grow beyond the limit."""
+    done = subprocess.run(
+        [*PLAIN, *argv, "--json"],
+        cwd=shop.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_full_disk_is_told_loses_nothing_and_is_recovered_from(ram: Path) -> None:
+    assert sys.platform != "win32"
+    shop = Shop(furnish(ram, latency=0))
+    assert shop.run("crm", "sync", plain=True)[0] == 0
+    refused = kept = 0
+    for turn, limit in enumerate(LIMITS):
+        words = ("quote", "create", f"D-{turn + 1}", "--total", f"{7000 + turn}")
+        code, out, err = _limited(shop, limit, *words)
+        document = json.loads(out)
+        assert code in (0, 7), (limit, out, err)
+        if code == 0:
+            kept += 1
+            shop.acknowledge(document)
+        else:
+            refused += 1
+            message = document["error"]["message"]
+            assert "Nothing was changed" in message or "have been kept or not" in message, message
+            if "Nothing was changed" in message:
+                found = shop.rows("SELECT 1 FROM quote_version WHERE total = ?", f"{7000 + turn}")
+                assert not found, (limit, message)
+        code, out, err = _limited(shop, limit, "crm", "sync")
+        assert code in (0, 6, 7), (limit, out, err)
+        assert "Traceback" not in err
+        shop.check()
+    assert refused, "it was never full"
+    assert kept, "it was never not full"
+    shop.sync_until_done()
+    shop.check()
+    shop.nothing_is_left()
+    keep(
+        "full-disk",
+        "KEEP_PROOF=1 pytest tests/disk/test_full_disk.py",
+        runs=2 * len(LIMITS),
+        refused=refused,
+        kept=kept,
+        lost=0,
+        corrupt=0,
+    )
