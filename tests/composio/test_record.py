@@ -121,6 +121,15 @@ def _same_joins(there: dict[str, FoundRecord], here: dict[str, FoundRecord]) -> 
         assert not [one for one in changed if one != "(no name)"], name
 
 
+@pytest.mark.parametrize("provider", SIMULATED)
+def test_a_recording_fills_a_simulator_too(provider: Simulated, tmp_path: Path) -> None:
+    with desk(tmp_path, provider) as live, live.open() as quotey:
+        quotey.record(RecordWish(folder=tmp_path / "out"))
+    wishes = Wishes(provider=provider, dataset=tmp_path / "out")
+    with open_quotey(home=tmp_path / "again") as made, made.simulator(wishes) as running:
+        assert running.told.records == live.told.records, running.told.left_out
+
+
 def test_files_are_for_their_owner_only_and_the_next_recording_has_the_same_stand_ins(
     tmp_path: Path,
 ) -> None:
