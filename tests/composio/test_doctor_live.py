@@ -228,7 +228,7 @@ def test_guard_rules_that_are_promised_and_not_in_force_are_told(org: Shopfront)
     core = core_of(org)
     core.validations[0].active = False
     ran = org("crm", "doctor", "--json")
-    assert (ran.code, codes(ran)) == (3, [("rule_missing", "quote.version")])
+    assert (ran.code, codes(ran)) == (5, [("rule_missing", "quote.version")])
     org.configure(**FITTING["salesforce"], guard_rules="false")
     assert org("crm", "doctor").code == 0
 
@@ -251,7 +251,7 @@ def test_connect_makes_the_properties_that_are_ours_and_then_all_fits(portal: Sh
     for name in ours:
         del deals[name]
     del portal.portal.portal.properties["companies"]["quotey_operation"]
-    assert portal("crm", "doctor").code == 3
+    assert portal("crm", "doctor").code == 5
     ran = portal("crm", "connect", "hubspot", "--create-properties", "--json")
     assert ran.code == 0, ran
     assert set(ran.data["made"]) == {
@@ -281,7 +281,7 @@ def test_what_cannot_make_properties_says_so(org: Shopfront) -> None:
 def test_with_tools_only_it_is_looked_at_and_made_all_the_same(portal: Shopfront) -> None:
     portal.configure(**FITTING["hubspot"], transport='"tools"')
     del portal.portal.portal.properties["deals"]["quotey_deal_key"]
-    assert portal("crm", "doctor").code == 3
+    assert portal("crm", "doctor").code == 5
     made = portal.json("crm", "connect", "hubspot", "--create-properties")["made"]
     assert made == ["deals.quotey_deal_key"]
     assert portal.portal.portal.properties["deals"]["quotey_deal_key"].unique

@@ -370,3 +370,12 @@ def test_settling_never_gives_what_the_table_forbids(
     else:
         assert told.next
         assert told.sentence.endswith("Nothing was changed.")
+
+
+def test_a_parked_field_is_mended_in_the_crm_and_by_no_policy() -> None:
+    one = msgspec.structs.replace(item(ConflictType.SCHEMA_MAPPING_MISMATCH), entity_id="*")
+    told = asked(one, "crm_wins")
+    assert isinstance(told, Refusal)
+    assert "flows by itself once the property or the mapping is mended" in told.sentence
+    assert ways(one)[0] == "quotey crm doctor"
+    assert ways(item(ConflictType.SCHEMA_MAPPING_MISMATCH))[0] == "quotey crm mapping check"

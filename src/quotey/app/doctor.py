@@ -13,9 +13,16 @@ import msgspec
 
 from quotey.adapters import RemoteAccount
 from quotey.app.wiring import DATABASE, House
-from quotey.contract.adapter import Examining
+from quotey.contract.adapter import Surveying
 from quotey.contract.counting import counted
-from quotey.contract.errors import Diagnostic, ExitCode, QuoteyError, Severity, StoreError
+from quotey.contract.errors import (
+    Diagnostic,
+    ExitCode,
+    MappingError,
+    QuoteyError,
+    Severity,
+    StoreError,
+)
 from quotey.contract.fields import Entity
 from quotey.contract.journal import ConnectionState
 from quotey.contract.moments import moment
@@ -68,7 +75,7 @@ def examine(house: House) -> Examination:
         ("connection", _connection),
         *((("account", _account),) if house.provider.account is not None else ()),
         ("crm", _crm),
-        *((("setup", _setup),) if not house.provider.is_stub else ()),
+        ("setup", _setup),
     )
     return Examination(checks=tuple(_look(house, name, look) for name, look in looks))
 
@@ -178,17 +185,24 @@ def _refuse_skew(theirs: datetime, ours: datetime) -> None:
 
 
 def _setup(house: House) -> str | Noted:
-    """Compare the mapping with what the CRM defines, where the adapter can."""
+    """Compare the mapping with what the CRM defines, where the adapter can; park what broke."""
+    from quotey.sync import drift
     from quotey.sync.door import read
 
-    adapter = house.adapter
-    if not isinstance(adapter, Examining):
+    adapter, run = house.adapter, house.run()
+    if not isinstance(adapter, Surveying):
         return "not looked at: this provider cannot tell how its CRM is set up"
-    look = adapter.examine
-    found = read(house.run(), lambda call: look(call=call))
+    ask = adapter.survey
+    survey = read(run, lambda call: ask(call=call))
+    found = survey.findings
+    try:
+        parked = drift.heed_if_allowed(run, survey)
+    except drift.UnconfirmedError as refused:
+        raise MappingError(str(refused), diagnostics=found) from refused
     bad = sum(one.severity is Severity.ERROR for one in found)
-    if bad:
-        sentence = f"{bad} of its definitions do not fit the mapping."
+    if bad or parked:
+        told = f" Parked: {', '.join(one.path for one in parked)}." if parked else ""
+        sentence = f"{bad} of its definitions do not fit the mapping.{told}"
         raise _FoundError(sentence, diagnostics=found)
     noted = f", with {len(found)} to be known" if found else ""
     return Noted(f"fits the mapping{noted}", found)

@@ -89,6 +89,7 @@ def _draw_story(screen: Screen, told: Explanation, one: FieldStory) -> None:
             ("base", _shown(told, one, one.base)),
             ("crm", _shown(told, one, one.remote)),
             ("stands", one.standing or None),
+            ("parked", one.parked.sentence if one.parked else None),
             ("policy", f"{policy}, {one.direction}, owned by {one.owner}"),
             ("set by", one.set_by or None),
             ("at", one.set_at),

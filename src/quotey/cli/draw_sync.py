@@ -8,6 +8,7 @@ from quotey.app.reports import Failure, PlannedRecord, SyncPlan, SyncReport
 from quotey.cli.phrases import in_words
 from quotey.cli.screen import Screen
 from quotey.contract.counting import counted
+from quotey.contract.drift import Parked
 from quotey.contract.journal import Counts
 from quotey.contract.sweep import SweepCounts
 
@@ -36,6 +37,7 @@ def draw_report(screen: Screen, report: SyncReport) -> None:
     for one in report.entities:
         if one.sweep is not None:
             screen.line(swept(one.entity, one.sweep), style="warn" if one.sweep.missed else "")
+    draw_parked(screen, report.parked)
     draw_failures(screen, report.failures)
 
 
@@ -52,6 +54,15 @@ def swept(entity: str, sweep: SweepCounts) -> str:
     if sweep.unproven:
         parts.append(f"{sweep.unproven:,} not listed and not known to be deleted")
     return f"{entity} swept: {', '.join(parts)}"
+
+
+def draw_parked(screen: Screen, parked: Sequence[Parked]) -> None:
+    """Draw the fields that do not flow because of how the CRM defines them, and why."""
+    if parked:
+        screen.line()
+        screen.line(f"{counted(len(parked), 'field is', 'fields are')} parked", style="warn")
+        for one in parked:
+            screen.line(f"  {one.sentence}")
 
 
 def draw_failures(screen: Screen, failures: Sequence[Failure]) -> None:
@@ -85,6 +96,7 @@ def draw_plan(screen: Screen, plan: SyncPlan) -> None:
                 for one in plan.operations
             ],
         )
+    draw_parked(screen, plan.parked)
     draw_failures(screen, plan.failures)
 
 

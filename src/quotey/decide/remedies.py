@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from quotey.contract.fields import Entity
 from quotey.contract.reconciliation import OVERWROTE_OTHER, ConflictType, Reconciliation
+from quotey.decide.items import WHOLE_RECORD
 
 REASONS: dict[ConflictType, str] = {
     ConflictType.STALE_OUTBOUND_WRITE: (
@@ -44,6 +45,11 @@ _STALE_REASONS = {
 }
 """What differs from `REASONS` by what was found in the CRM."""
 
+_OF_PARKED = (
+    "the CRM defines the property otherwise than the mapping needs it; the field flows by itself "
+    "once the property or the mapping is mended"
+)
+
 _APPLY = "quotey crm reconcile apply {item}"
 _SIDES = (f"{_APPLY} --policy crm_wins", f"{_APPLY} --policy local_wins")
 _MENDED = ("quotey crm sync", "quotey crm reconcile defer {item} --for 24h")
@@ -69,6 +75,8 @@ WAYS: dict[ConflictType, tuple[str, ...]] = {
 
 def reason(item: Reconciliation) -> str:
     """Say why no policy settles this item."""
+    if _is_parked_field(item):
+        return _OF_PARKED
     if _is_stale_quote(item):
         return _STALE_REASONS.get(item.detail, REASONS[item.conflict_type])
     return REASONS[item.conflict_type]
@@ -77,12 +85,20 @@ def reason(item: Reconciliation) -> str:
 def ways(item: Reconciliation) -> tuple[str, ...]:
     """Give the commands that help with this item, ready to be copied."""
     found = tuple(way.format(item=item.id) for way in WAYS[item.conflict_type])
+    if _is_parked_field(item):
+        return ("quotey crm doctor", *found[1:])
     if item.detail == OVERWROTE_OTHER:
         return found[1:]
     if _is_stale_quote(item):
         verb = "publish" if item.detail == "other_quote" else "revise"
         return (f"quotey quote {verb} {item.entity_id}", *found[1:])
     return found
+
+
+def _is_parked_field(item: Reconciliation) -> bool:
+    """Whether it is about a property of the CRM, and so about no single record."""
+    mismatch = item.conflict_type is ConflictType.SCHEMA_MAPPING_MISMATCH
+    return mismatch and item.entity_id == WHOLE_RECORD
 
 
 def _is_stale_quote(item: Reconciliation) -> bool:

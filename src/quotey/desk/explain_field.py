@@ -11,6 +11,7 @@ from typing import TypedDict
 
 import msgspec
 
+from quotey.contract.drift import Parked
 from quotey.contract.dto import Canonical
 from quotey.contract.fields import BY_PATH, Direction, Need, Owner, Policy, Strategy
 from quotey.contract.journal import AuditEvent, Lock, MirrorRecord, Operation
@@ -39,7 +40,8 @@ class FieldStory(msgspec.Struct, frozen=True, kw_only=True):
     the newest decision that let it stand. They are empty when the audit does not tell (its body
     was erased). `remote` is what the CRM holds as far as it is known: the value not taken, else the
     base. `in_flight` are values sent and not settled. `standing` says how our value stands to
-    theirs, `next` what helps where nothing goes by itself.
+    theirs, `next` what helps where nothing goes by itself. `parked` says why the field does not
+    flow because of how the CRM defines it.
     """
 
     field: str
@@ -66,6 +68,7 @@ class FieldStory(msgspec.Struct, frozen=True, kw_only=True):
     correlation_ids: tuple[str, ...] = ()
     standing: str = ""
     next: tuple[str, ...] = ()
+    parked: Parked | None = None
 
 
 def story_of(
@@ -106,8 +109,15 @@ def story_of(
         correlation_ids=unique(one.correlation_id for one in history),
         standing=how.sentence,
         next=how.next,
+        parked=_parked(desk, record, name),
         **_origin([one for one in history if one.after == local]),
     )
+
+
+def _parked(desk: DeskPorts, record: MirrorRecord, name: str) -> Parked | None:
+    found = desk.store.schemas.parked(record.connection)
+    mine = (one for one in found if (one.entity, one.field) == (record.entity, name))
+    return next(mine, None)
 
 
 def _side(record: MirrorRecord, side: Canonical, name: str) -> str | None:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import msgspec
 
+from quotey.contract.drift import Parked
 from quotey.contract.errors import ConfigError, ErrorClass, ExitCode, MappingError
 from quotey.contract.fields import MIRRORED, Entity
 from quotey.contract.journal import (
@@ -103,7 +104,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """How a connection stands. `open` and `deferred` count reconciliations; `locks` stand now.
 
     `verdict` says in one line whether the connection is in step; `stuck` is all that is not, the
-    gravest first. `mapping_problem` is "" for a sound mapping. `exit_code` is 0 when all goes on by
+    gravest first, `parked` the fields that do not flow.
+    `mapping_problem` is "" for a sound mapping. `exit_code` is 0 when all goes on by
     itself, 3 when a person is needed, 4 when the CRM has to be authorised, 5 for a broken mapping.
     `account` is there only when the service that keeps it was asked.
     """
@@ -126,6 +128,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     causes: tuple[ItemGroup, ...]
     locks: int
     stuck: tuple[Stuck, ...]
+    parked: tuple[Parked, ...] = ()
     mapping_problem: str = ""
     account: AccountStatus | None = None
     next: tuple[str, ...] = ()
@@ -156,6 +159,7 @@ def _status(desk: DeskPorts, name: str, provider: str, problem: str) -> Status:
             holds=outbox.holds,
             open_items=items[ItemState.OPEN],
             now=now,
+            parked=store.schemas.parked(name),
             mapping_problem=problem,
         )
     )
@@ -177,6 +181,7 @@ def _status(desk: DeskPorts, name: str, provider: str, problem: str) -> Status:
         deferred=items[ItemState.DEFERRED],
         causes=store.items.groups(name),
         locks=_locks(desk, name),
+        parked=store.schemas.parked(name),
         stuck=found,
         mapping_problem=problem,
         next=tuple(dict.fromkeys(step for one in found for step in one.next)),

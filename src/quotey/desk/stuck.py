@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 
 from quotey.contract.counting import counted
+from quotey.contract.drift import Parked
 from quotey.contract.errors import ErrorClass, ExitCode
 from quotey.contract.journal import (
     ConnectionRow,
@@ -48,6 +49,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     open_items: int
     now: datetime
     mapping_problem: str = ""
+    parked: tuple[Parked, ...] = ()
 
 
 def stuck(facts: Facts) -> tuple[Stuck, ...]:
@@ -57,6 +59,7 @@ def stuck(facts: Facts) -> tuple[Stuck, ...]:
         *_mapping(facts.mapping_problem),
         *_limited(facts.connection, facts.now),
         *(one for state in facts.states for one in _run(state, facts.connection, facts.now)),
+        *_parked(facts.parked),
         *_held(facts.holds, facts.connection),
         *_dead(facts.outbox),
         *_items(facts.open_items),
@@ -81,6 +84,14 @@ def _mapping(problem: str) -> tuple[Stuck, ...]:
     what = "the mapping cannot be read"
     why = f"{problem} Quotes and what is here can be used; nothing is read from the CRM or sent"
     return (Stuck(what=what, why=why, next=steps, exit_code=int(ExitCode.MAPPING)),)
+
+
+def _parked(parked: tuple[Parked, ...]) -> tuple[Stuck, ...]:
+    steps = ("quotey crm doctor", *_SYNC)
+    return tuple(
+        Stuck(what=f"{one.path} is parked", why=one.sentence, next=steps, exit_code=_PERSON)
+        for one in parked
+    )
 
 
 def _limited(row: ConnectionRow, now: datetime) -> tuple[Stuck, ...]:

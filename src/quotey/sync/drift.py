@@ -124,6 +124,17 @@ def _asked(run: Run, adapter: Surveying) -> Survey | None:
     return None
 
 
+def heed_if_allowed(run: Run, survey: Survey) -> tuple[Parked, ...]:
+    """Heed a survey that a person asked for, and give all that is parked then.
+
+    Raises as `heed`. Where looking is switched off nothing would be released by itself again, so
+    nothing is parked either.
+    """
+    if run.limits.examine_every is not None:
+        heed(run, survey)
+    return run.store.schemas.parked(run.connection)
+
+
 def heed(run: Run, survey: Survey) -> Looked:
     """Compare a survey with what was seen before, and park and release, all or nothing.
 
