@@ -45,7 +45,6 @@ def play(provider: Simulated, records: int, folder: Path, sync: Sync) -> Played:
     few = max(3, records // 2_000)
     with serve(crowd.rig.cores) as url:
         stage = _Stage(crowd, folder, _settle_in(crowd, folder, url), sync, played)
-        crowd.per_request = max(1.0, records / 20_000)
         crowd.clock.busy = True
         stage.sync("first load")
         crowd.lose(few)
