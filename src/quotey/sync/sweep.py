@@ -14,16 +14,15 @@ import msgspec
 import structlog
 
 from quotey.contract.adapter import Call, Sweepable
-from quotey.contract.dto import CrmSyncResultDto, Ends, IdPage, ItemFailure, Listed, RemoteRecord
-from quotey.contract.journal import MirrorRecord, RecordState
-from quotey.contract.sweep import EXAMPLES, Sweep, SweepCounts
+from quotey.contract.dto import CrmSyncResultDto, Ends, IdPage, ItemFailure, RemoteRecord
+from quotey.contract.sweep import Sweep, SweepCounts
 from quotey.decide import sweep as deciding
 from quotey.decide.inbound import MassCounts, mass_change
 from quotey.decide.sweep import Cause
 from quotey.sync import changes, door
 from quotey.sync.carry import carry_out, keep_unread
-from quotey.sync.changes import Judged
 from quotey.sync.door import note
+from quotey.sync.finds import Finds, compare, counted
 from quotey.sync.ports import Run
 from quotey.sync.pull import MassChangeError, Reading, guard_mass, renew, whole
 from quotey.sync.trail import Trail
@@ -35,17 +34,6 @@ LIST_LIMIT = 2_000
 
 ENDS_AT_ONCE = 20
 """Records whose end is looked for in one go: each may cost a request, all within one lease."""
-
-
-class Finds(msgspec.Struct, frozen=True, kw_only=True):
-    """Refs of one page that differ from the mirror, and which of them reading should have had.
-
-    `ended` are those that stand here as ended.
-    """
-
-    causes: dict[str, Cause] = msgspec.field(default_factory=dict)
-    due: frozenset[str] = frozenset()
-    ended: dict[str, MirrorRecord] = msgspec.field(default_factory=dict)
 
 
 def sweep(run: Run, reading: Reading, *, asked: bool = False) -> Sweep | None:
@@ -138,12 +126,9 @@ class _Sweeping:
 
     def _take_list(self, page: IdPage) -> None:
         """Compare one page of the list, read what differs by its id, and apply it."""
-        finds = self._compare(page.listed)
+        finds = compare(self.run, self.entity, page.listed)
         records, failures = self._read(tuple(finds.causes))
-        alive = [
-            deciding.returned(one, finds.ended[one.crm_ref]) if one.crm_ref in finds.ended else one
-            for one in records
-        ]
+        alive = finds.alive(records)
         seen, _ = changes.gather(self.run, self.entity, alive, force=True)
         after = msgspec.structs.replace(
             self.state,
@@ -154,31 +139,6 @@ class _Sweeping:
         self._guard_empty(after)
         refs = [one.crm_ref for one in page.listed]
         self._apply(seen, finds, after, failures=failures, refs=refs)
-
-    def _compare(self, listed: Sequence[Listed]) -> Finds:
-        """Find what is not here, or stands here in an older state."""
-        run, entity = self.run, self.entity
-        refs = [one.crm_ref for one in listed]
-        known = run.store.records.hashes(run.connection, entity, refs)
-        other = [
-            one
-            for one in listed
-            if one.crm_ref not in known
-            or known[one.crm_ref].source_version != one.source_version
-            or known[one.crm_ref].state is RecordState.GONE
-        ]
-        unlike = [one.crm_ref for one in other]
-        mirrors = run.store.records.by_refs(run.connection, entity, unlike)
-        kept_out = run.store.quarantine.by_refs(run.connection, entity, unlike)
-        causes: dict[str, Cause] = {}
-        for one in other:
-            ref = one.crm_ref
-            cause = deciding.compare(one, mirrors.get(ref), kept_out.get(ref))
-            if cause is not None:
-                causes[ref] = cause
-        ended = {ref: one for ref, one in mirrors.items() if deciding.has_ended(one)}
-        due = frozenset(one.crm_ref for one in other if one.due)
-        return Finds(causes=causes, due=due, ended=ended)
 
     def _read(self, refs: tuple[str, ...]) -> tuple[list[RemoteRecord], list[ItemFailure]]:
         """Read records by id: a list says that they are there, never what they hold."""
@@ -257,7 +217,7 @@ class _Sweeping:
             counts.conflicts += carry_out(run, entity, judged)
             keep_unread(run, entity, failures)
             run.store.sweeps.see(run.connection, entity, refs)
-            swept = _counted(after, judged, finds)
+            swept = counted(after, judged, finds)
             run.store.sweeps.put(swept)
             state = msgspec.structs.replace(
                 reading.state, counts=counts, lease_until=run.lease_until()
@@ -296,16 +256,3 @@ class _Sweeping:
     def _breathe(self, step: str, done: int) -> None:
         self.run.show(step, str(self.entity), done)
         self.run.breathe()
-
-
-def _counted(after: Sweep, judged: Sequence[Judged], finds: Finds) -> Sweep:
-    """Add what the finds came to, and name the first of them."""
-    counts, examples = after.counts, list(after.examples)
-    for one in judged:
-        ref = one.seen.record.crm_ref
-        cause = finds.causes.get(ref)
-        if cause is not None:
-            found = deciding.count(cause, one.plan, due=ref in finds.due)
-            counts = counts.plus(found)
-            examples += [f"{cause}: {ref}"] * found.missed
-    return msgspec.structs.replace(after, counts=counts, examples=tuple(examples[:EXAMPLES]))

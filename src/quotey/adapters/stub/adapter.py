@@ -21,6 +21,7 @@ from quotey.adapters.stub.faults import (
     FaultQueue,
     FaultSpec,
     failure_of,
+    kind_of,
     remote_failures,
 )
 from quotey.adapters.stub.late import LateWrite, LateWrites
@@ -107,7 +108,7 @@ class StubCrmAdapter:
         """Read the page after `cursor`, of at most `limit` and `page_size` records."""
         size = max(1, min(limit, self.capabilities.page_size))
         with self._reading("sync_incremental", call) as fault:
-            return page_after(self._crm, entity, cursor, size, _kind(fault))
+            return page_after(self._crm, entity, cursor, size, kind_of(fault))
 
     def read_records(
         self, entity: Entity, crm_refs: tuple[str, ...], *, call: Call
@@ -116,7 +117,7 @@ class StubCrmAdapter:
         with self._reading("read_records", call) as fault:
             found = [self._drawer.get(entity, ref) for ref in dict.fromkeys(crm_refs)]
             there = [stored for stored in found if stored is not None]
-            return answer(self._crm, entity, there, _kind(fault))
+            return answer(self._crm, entity, there, kind_of(fault))
 
     def list_ids(
         self, entity: Entity, place: str, *, read_to: str, limit: int, call: Call
@@ -299,7 +300,3 @@ class StubCrmAdapter:
     def close(self) -> None:
         """Give the file back; may be called twice."""
         self._drawer.close()
-
-
-def _kind(fault: FaultSpec | None) -> FaultKind | None:
-    return fault.kind if fault else None

@@ -156,6 +156,11 @@ def _can_strike(spec: FaultSpec, operation: str) -> bool:
     return operation in _AIMED.get(spec.kind, OPERATIONS)
 
 
+def kind_of(fault: FaultSpec | None) -> FaultKind | None:
+    """Give the kind of a fault that strikes, None when none does."""
+    return fault.kind if fault else None
+
+
 _SENTENCES = {
     FaultKind.TIMEOUT_BEFORE: "The stub did not answer in time.",
     FaultKind.TIMEOUT_AFTER: "The stub did not answer in time.",
