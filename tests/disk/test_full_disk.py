@@ -12,8 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.disk.proof import keep
 from tests.machine.shop import PLAIN, ROOT, Shop, furnish
+from tests.proof import keep
 
 LIMITS = range(0, 300_000, 25_000)
 """Bytes that a file may have; the database of this shop alone needs some 250,000."""

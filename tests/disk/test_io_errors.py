@@ -19,8 +19,8 @@ from quotey.desk.quote_checks import QuoteTerms
 from quotey.store import open_store
 from tests.disk import day
 from tests.disk.day import Office
-from tests.disk.proof import keep, size
 from tests.disk.vfs import watched
+from tests.proof import keep, size
 
 EVERY = size("IO_EVERY", every_run=12, soak=1)
 """Fail at every operation of this many; 1 is all of them."""

@@ -12,7 +12,7 @@ import pytest
 
 from quotey.store import database
 from tests.disk import day
-from tests.disk.proof import keep, size
+from tests.proof import keep, size
 
 CUTS = size("POWER_CUTS", every_run=1000, soak=20_000)
 COMMAND = f"POWER_CUTS={CUTS} KEEP_PROOF=1 pytest tests/disk/test_powercut.py"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.disk.market import Market, opened
-from tests.disk.proof import keep, size
+from tests.proof import keep, size
 
 KILLS = size("KILLS", every_run=30, soak=1000)
 STOPS = size("STOPS", every_run=3, soak=60)

@@ -104,7 +104,7 @@ class Database:
         """Read all rows."""
         try:
             return self.connection.execute(self._sql[name], params).fetchall()
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeEncodeError) as error:
             raise explained(error, self.path) from error
         except UnicodeDecodeError as error:
             raise damaged_row(error) from error
@@ -118,7 +118,7 @@ class Database:
         self._must_write(name)
         try:
             self.connection.execute(self._sql[name], params)
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeEncodeError) as error:
             raise explained(error, self.path) from error
         return self.connection.changes()
 
@@ -133,7 +133,7 @@ class Database:
         before = self.connection.total_changes()
         try:
             self.connection.executemany(self._sql[name], rows)
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeEncodeError) as error:
             raise explained(error, self.path) from error
         return self.connection.total_changes() - before
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import apsw
 
-from quotey.contract.errors import StoreBusyError, StoreError
+from quotey.contract.errors import StoreBusyError, StoreError, UsageError
 
 NOTHING_CHANGED = "Nothing was changed."
 _CHECK = ("quotey db check",)
@@ -24,8 +24,12 @@ _SENTENCES: tuple[tuple[type[apsw.Error], str], ...] = (
 )
 
 
-def explained(error: apsw.Error, path: Path) -> StoreError | StoreBusyError:
+def explained(
+    error: apsw.Error | UnicodeEncodeError, path: Path
+) -> StoreError | StoreBusyError | UsageError:
     """Say in our words what the library met."""
+    if isinstance(error, UnicodeEncodeError):
+        return no_text(error)
     if isinstance(error, apsw.BusyError | apsw.LockedError):
         return StoreBusyError(
             f"Another process is writing to {path} for longer than we wait. {NOTHING_CHANGED}"
@@ -55,6 +59,14 @@ def in_doubt(error: apsw.IOError, path: Path) -> StoreError:
 def damaged_row(error: Exception) -> StoreError:
     """Say that a row holds what we never wrote."""
     return StoreError(f"A row of the database is damaged ({error}). {NOTHING_CHANGED}", next=_CHECK)
+
+
+def no_text(error: UnicodeEncodeError) -> UsageError:
+    """Say that a text is not Unicode: it can neither be kept nor looked for."""
+    half = f"U+{ord(error.object[error.start]):04X}"
+    return UsageError(
+        f"A text holds half a surrogate pair ({half}), which is no character. {NOTHING_CHANGED}"
+    )
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from quotey.store.faults import damaged_row
+from quotey.store.faults import damaged_row, no_text
 
 Cell = str | int | bytes | float | None
 Row = tuple[Any, ...]
@@ -42,8 +42,14 @@ def to_time(text: str) -> datetime:
 
 
 def to_json(value: object) -> str:
-    """Write JSON with sorted keys, so that equal values are equal texts."""
-    return _encode(value).decode()
+    """Write JSON with sorted keys, so that equal values are equal texts.
+
+    Raises UsageError for a text that is not Unicode.
+    """
+    try:
+        return _encode(value).decode()
+    except UnicodeEncodeError as error:
+        raise no_text(error) from error
 
 
 def from_json(text: str) -> Any:  # noqa: ANN401 - it is JSON

@@ -9,7 +9,7 @@ import json
 import os
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[2] / "docs" / "reference" / "proof"
+FOLDER = Path(__file__).parents[1] / "docs" / "reference" / "proof"
 
 
 def keep(name: str, command: str, **figures: int | str) -> None:
