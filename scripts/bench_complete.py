@@ -30,7 +30,7 @@ from scripts.complete.play import Played, play  # noqa: E402
 from scripts.complete.syncing import Synced  # noqa: E402
 
 PROVIDERS: tuple[Simulated, ...] = ("hubspot", "salesforce")
-GROWTH = 24.0
+GROWTH = 8.0
 """Megabytes by which the syncing side may grow from 50,000 records to the last."""
 
 
