@@ -99,36 +99,47 @@ class Quotes:
             ) from failure
 
     def _refuse_interleaved(self, deal: str, before: Doc, after: Doc, marker: QuoteMarker) -> None:
-        """See whether the history, newer than our first look, holds more than our own write."""
-        if read_slot(after, self._slot).marker != marker:
-            return  # Theirs stands there now, and the read after this one will show it.
+        """See whether others wrote between our first look and our own write.
+
+        So it is told even where a third one has written over ours since: nobody else saw both.
+        """
+        stands = read_slot(after, self._slot).marker == marker
         ours = {self._slot.version: str(marker.version), self._slot.digest: marker.payload_digest}
         for path, value in ours.items():
             name = path.removeprefix(PREFIX)
-            others = _history(after, name) - _history(before, name)
-            theirs = sorted({one for _at, one in others} - {value})
+            theirs = _between(before, after, name, value, stands=stands)
             if theirs:
                 raise RemoteFailure(
                     f"The quote on deal {deal} was written over another writer's: "
-                    f"{name} {theirs[0]} came in between.",
+                    f"{name} {_newest(theirs)[1]} came in between.",
                     error_class=ErrorClass.CONFLICT,
                     outcome=Outcome.APPLIED,
-                    loser=self._lost(before, after),
+                    loser=self._lost(before, after, marker, stands=stands),
                 )
 
-    def _lost(self, before: Doc, after: Doc) -> str:
-        """Put together the marker that came in between, as far as the history shows it.
+    def _lost(self, before: Doc, after: Doc, marker: QuoteMarker, *, stands: bool) -> str:
+        """Put together the newest marker that came in between, as far as the history shows it.
 
-        The last value of a property before ours is theirs; where there is none, they wrote what we
-        wrote or left it as it was.
+        Where a property has no entry of theirs, they wrote what we wrote or left it as it was.
         """
+        ours = dict(
+            zip(
+                self._slot.paths,
+                (marker.quote_id, str(marker.version), marker.instance_id, marker.payload_digest),
+                strict=True,
+            )
+        )
+        theirs = {
+            path: _between(before, after, path.removeprefix(PREFIX), value, stands=stands)
+            for path, value in ours.items()
+        }
+        versions = theirs[self._slot.version]
+        place = versions.index(_newest(versions)) if versions else -1
         lost: dict[str, object] = {}
-        for path in self._slot.paths:
-            name = path.removeprefix(PREFIX)
-            new = sorted(_history(after, name) - _history(before, name))
-            theirs = [value for _at, value in new[:-1]]
-            left = at_path(after if new else before, path)
-            lost[name] = theirs[-1] if theirs else left
+        for path, entries in theirs.items():
+            alike = len(entries) == len(versions)
+            value = entries[place if alike else -1][1] if entries else at_path(before, path)
+            lost[path.removeprefix(PREFIX)] = value or ours[path]
         found = read_slot({PREFIX.removesuffix("."): lost}, self._slot)
         return canonical_json(found.marker).decode() if found.marker else found.raw
 
@@ -149,7 +160,30 @@ class Quotes:
         )
 
 
-def _history(doc: Doc, name: str) -> set[tuple[str, str]]:
-    """Give when a property had which values (1H); old entries fall out, none ever changes."""
+def _between(
+    before: Doc, after: Doc, name: str, ours: str, *, stands: bool
+) -> list[tuple[str, str]]:
+    """Give what a property has been between our first look and our own write, the oldest first.
+
+    Where our value has no entry it was there already: then all that is new was in between, if what
+    we wrote still stands.
+    """
+    known = set(_history(before, name))
+    new = [entry for entry in reversed(_history(after, name)) if entry not in known]
+    own = [place for place, (_at, value) in enumerate(new) if value == ours]
+    until = own[-1] if own else len(new) if stands else 0
+    return [entry for entry in new[:until] if entry[1] != ours]
+
+
+def _newest(entries: list[tuple[str, str]]) -> tuple[str, str]:
+    """Give the entry of the highest version, or else the last."""
+    return max(reversed(entries), key=lambda one: int(one[1]) if one[1].isdigit() else 0)
+
+
+def _history(doc: Doc, name: str) -> list[tuple[str, str]]:
+    """Give when a property had which values, the newest first (1H).
+
+    Old entries fall out, none ever changes.
+    """
     entries = as_docs(as_doc(doc.get("propertiesWithHistory")).get(name))
-    return {(as_text(entry.get("timestamp")), as_text(entry.get("value"))) for entry in entries}
+    return [(as_text(entry.get("timestamp")), as_text(entry.get("value"))) for entry in entries]
