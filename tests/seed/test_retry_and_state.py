@@ -333,7 +333,7 @@ def test_error_moves_to_syncing_on_a_later_retry_after_remediation(
 
 
 def test_a_run_that_died_is_found_by_its_lease_and_goes_on_at_its_page(world: World) -> None:
-    plan = CrashPlan(12)
+    plan = CrashPlan(13)
     world.store_kind = crashing_store(plan)
     world.restart()
     with pytest.raises(SimulatedCrash):

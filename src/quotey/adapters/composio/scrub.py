@@ -37,19 +37,19 @@ _CAPITAL = re.compile(r"(?<![\w.])[^\W\d_]+(?:[-\u2019'][^\W\d_]+)*(?![\w.]*[_.]
 _PLAIN = frozenset(
     """
     A About Access Account Action All An And Api Are At Auth Authentication Authorization Bad
-    Batch Both Cannot Companies Company Concurrent Connected Connection Contact Contacts Could
-    Create Currency Daily Date Deal Deals Delete Denied Developer Do Does Duplicate Each
-    Either Entity Error Every Execution Expired Failed Field Fields Filter For Forbidden Found
-    From Gateway Got Has Http Id If In Input Insufficient Internal Invalid Is It Json Key
-    Limit Link Malformed Max Maximum Method Minimum Minute Missing More Must Name No Not
-    Nothing Object On One Only Opportunities Opportunity Option Or Org Page Parameter Pay
-    Payload Permission Permissions Pipeline Please Portal Project Properties Property Provider
-    Proxy Quota Quote Quotey Rate Read Reauthorize Reconnect Record Records Refresh Request
-    Requests Required Resource Response Retry Revoked Rule Salesforce Scope Scopes Search
-    Second Secondly Server Service Session Some Something Stage Status System Ten That The
-    There This Timeout To Token Too Tool Toolkit Total Try Unable Unauthorized Unexpected
-    Unique Unknown Unsupported Update Upstream User Validation Value Values Version We Write
-    You Your
+    Batch Both Cannot Companies Company Concurrent Connected Connection Consent Contact
+    Contacts Could Create Credentials Currency Daily Date Deal Deals Delete Denied Developer
+    Do Does Duplicate Each Either Entity Error Every Execution Expired Failed Field Fields
+    Filter For Forbidden Found From Gateway Got Grant Has Http Id If In Input Insufficient
+    Internal Invalid Is It Json Key Limit Link Malformed Max Maximum Method Minimum Minute
+    Missing More Must Name No Not Nothing Object On One Only Opportunities Opportunity Option
+    Or Org Page Parameter Password Pay Payload Permanent Permission Permissions Pipeline
+    Please Portal Project Properties Property Provider Proxy Quota Quote Quotey Rate Read
+    Reauthorize Reconnect Record Records Refresh Request Requests Required Resource Response
+    Retry Revoked Rule Salesforce Scope Scopes Search Second Secondly Security Server Service
+    Session Some Something Stage Status System Temporary Ten That The There This Timeout To
+    Token Too Tool Toolkit Total Try Unable Unauthorized Unexpected Unique Unknown Unsupported
+    Update Upstream User Validation Value Values Version We Write You Your
     """.split()  # noqa: SIM905 - a list of words reads as one
 )
 
