@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # What exists of the trees that are checked.
 CODE := $(wildcard src tests scripts)
 
-.PHONY: help demo test lint fix audit mutants bench soak docs lock clean
+.PHONY: help demo test lint fix audit mutants bench soak e2e docs lock clean
 
 # List the commands.
 help:
@@ -66,7 +66,11 @@ bench: .venv/.dev
 
 # Run the long tests and many more random examples.
 soak: .venv/.dev
-	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest -q -n $(WORKERS) -m "soak or not soak" $(PYTEST_ARGS)
+	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest -q -n $(WORKERS) -m "not e2e" $(PYTEST_ARGS)
+
+# Judge the adapters by a real CRM server, Tryton, on this machine; the first time installs it.
+e2e: .venv/.dev .venv-e2e/.ready
+	@$(BIN)/pytest -q -rs -p no:cacheprovider -m e2e $(PYTEST_ARGS) tests/e2e
 
 # Write the pages that are generated from the code.
 docs: .venv/.dev
@@ -77,7 +81,7 @@ lock:
 	@echo "Resolving the dependencies ..."
 	@$(PYTHON) -m venv --clear .venv-lock
 	@.venv-lock/bin/python -m pip --disable-pip-version-check -q install pip-tools
-	@for part in requirements requirements-dev requirements-audit; do \
+	@for part in requirements requirements-dev requirements-audit requirements-e2e; do \
 		CUSTOM_COMPILE_COMMAND="make lock" .venv-lock/bin/pip-compile -q --upgrade \
 			--generate-hashes --strip-extras --allow-unsafe --no-emit-index-url \
 			--no-emit-trusted-host --no-emit-find-links -o $$part.lock $$part.in || exit 1; \
@@ -86,7 +90,7 @@ lock:
 
 # Remove everything that these commands made.
 clean:
-	@rm -rf .venv .venv-lock .venv-audit .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis \
+	@rm -rf .venv .venv-lock .venv-audit .venv-e2e .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis \
 		.coverage .coverage.* .coverage-core .pytest.log .import-walls build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -105,6 +109,12 @@ clean:
 	@echo "Installing into .venv-audit from $< ..."
 	@$(PYTHON) -m venv --clear .venv-audit
 	@.venv-audit/bin/python -m pip --disable-pip-version-check -qq install --require-hashes --no-deps -r $<
+
+# The server for `make e2e`, which nothing of ours may import. What it has prepared is kept there.
+.venv-e2e/.ready: requirements-e2e.lock
+	@echo "Installing a Tryton server into .venv-e2e ..."
+	@$(PYTHON) -m venv --clear .venv-e2e
+	@.venv-e2e/bin/python -m pip --disable-pip-version-check -qq install --require-hashes --no-deps -r $<
 	@touch $@
 
 define venv

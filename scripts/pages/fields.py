@@ -5,7 +5,7 @@ Source: seed 3.2, 4.2, 4.3, 9.
 
 from __future__ import annotations
 
-from quotey.adapters import composio, discover
+from quotey.adapters import discover
 from quotey.contract.fields import (
     FIELDS,
     OWNERSHIP,
@@ -112,7 +112,8 @@ def fields_page() -> str:
 
 def mappings() -> dict[str, Mapping]:
     """Give every shipped mapping by its provider's name."""
-    texts = {"stub": discover()["stub"].shipped_mapping(), **composio.mappings()}
+    found = discover()
+    texts = {name: found[name].shipped_mapping() for name in ("stub", *found)}
     return {name: parse_mapping(text, name=f"{name}.toml") for name, text in texts.items()}
 
 

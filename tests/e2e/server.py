@@ -1,0 +1,235 @@
+"""A real Tryton server on loopback, from `.venv-e2e`: prepared once, copied for each run.
+
+What is prepared is kept in `.venv-e2e/kept` under a name that changes with the lock file. Nothing
+is left behind: databases stand in a temporary folder, and the servers are stopped with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.e2e.hands import PASSWORD, Hands, set_up
+
+ROOT = Path(__file__).parents[2]
+VENV = ROOT / ".venv-e2e"
+MODULES = ("sale", "sale_opportunity")
+PATIENCE = 60.0
+NO_POSTGRES = (
+    "PostgreSQL is not here, so what needs it is skipped. Next: apt-get install postgresql"
+)
+NOBODY = "nobody"
+DIE_WITH_PARENT = 1
+"""PR_SET_PDEATHSIG of prctl(2)."""
+
+
+class Tryton:
+    """A running server with one database; `url` and `database` are its settings."""
+
+    database = "demo"
+    user = "admin"
+    password = PASSWORD
+
+    def __init__(self, url: str, file: Path | None) -> None:
+        self.url = url
+        self.file = file
+
+    def hands(self) -> Hands:
+        """Give hands of another user of the same server."""
+        return Hands(self.url, self.database)
+
+
+def kept(name: str) -> Path:
+    """Say where something that was prepared is kept, for these versions."""
+    versions = hashlib.sha256((ROOT / "requirements-e2e.lock").read_bytes()).hexdigest()[:12]
+    return VENV / "kept" / f"{versions}-{name}"
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def on_sqlite() -> Iterator[Tryton]:
+    """Run a server on a copy of the prepared SQLite file."""
+    with tempfile.TemporaryDirectory(prefix="quotey-e2e-") as name:
+        folder = Path(name)
+        file = folder / "demo.sqlite"
+        template = kept("demo.sqlite")
+        fresh = not template.is_file()
+        if fresh:
+            file.touch()
+        else:
+            shutil.copyfile(template, file)
+        with _serving(folder, f"sqlite://\npath = {folder}", file, fresh=fresh) as tryton:
+            if fresh:
+                _keep(file, template)
+            yield tryton
+
+
+def postgres_programs() -> Path | None:
+    """Find the programs of a PostgreSQL server, None where there are none that we may run."""
+    found = shutil.which("initdb")
+    places = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    usable = [place for place in places if (place / "initdb").exists()]
+    if os.geteuid() == 0 and shutil.which("runuser") is None:
+        return None
+    return usable[-1] if usable else None
+
+
+@contextlib.contextmanager
+def on_postgres(programs: Path) -> Iterator[Tryton]:
+    """Run a server on a copy of the prepared PostgreSQL cluster."""
+    with tempfile.TemporaryDirectory(prefix="quotey-e2e-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # another user has to reach the cluster in it
+        cluster, template = folder / "cluster", kept(f"{programs.parent.name}-cluster.tar")
+        fresh = not template.is_file()
+        if not fresh:
+            with tarfile.open(template) as packed:
+                packed.extractall(folder, filter="tar")
+        with _cluster(programs, cluster, fresh=fresh) as port:
+            uri = f"postgresql://postgres@127.0.0.1:{port}/"
+            with _serving(folder, uri, None, fresh=fresh) as tryton:
+                yield tryton
+        if fresh:
+            template.parent.mkdir(parents=True, exist_ok=True)
+            draft = template.with_suffix(".new")
+            with tarfile.open(draft, "w") as packed:
+                packed.add(cluster, "cluster")
+            draft.replace(template)
+
+
+@contextlib.contextmanager
+def _cluster(programs: Path, cluster: Path, *, fresh: bool) -> Iterator[int]:
+    """Start a cluster of our own on a free port, as a user who may."""
+    as_user = ["runuser", "-u", NOBODY, "--"] if os.geteuid() == 0 else []
+    if fresh:
+        cluster.mkdir()
+    if as_user:
+        subprocess.run(["chown", "-R", NOBODY, cluster], check=True)
+    if fresh:
+        words = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        _run([*as_user, str(programs / "initdb"), *words, "-D", str(cluster)])
+    cluster.chmod(0o700)
+    port = free_port()
+    options = ["-D", str(cluster), "-p", str(port), "-h", "127.0.0.1", "-k", "", "-F"]
+    command = [*as_user, str(programs / "postgres"), *options]
+    with _started(command, cluster.parent / "postgres.log", signal.SIGINT) as process:
+        _until(lambda: _listens(port), process, cluster.parent / "postgres.log")
+        if fresh:
+            # Not every PostgreSQL comes with createdb.
+            reach = f"host=127.0.0.1 port={port} user=postgres dbname=postgres"
+            make = f"create database {Tryton.database}"
+            code = f"import psycopg as p; p.connect({reach!r}, autocommit=True).execute({make!r})"
+            python = str(VENV / "bin" / "python")
+            _until(lambda: _works([python, "-c", code]), process, cluster.parent / "postgres.log")
+        yield port
+
+
+@contextlib.contextmanager
+def _serving(folder: Path, uri: str, file: Path | None, *, fresh: bool) -> Iterator[Tryton]:
+    """Start the server on a database, which is filled first when it is fresh."""
+    port = free_port()
+    conf = folder / "trytond.conf"
+    conf.write_text(f"[database]\nuri = {uri}\n[web]\nlisten = 127.0.0.1:{port}\n")
+    words = ["-c", str(conf), "-d", Tryton.database]
+    if fresh:
+        secret = folder / "password"
+        secret.write_text(PASSWORD)
+        env = {**os.environ, "TRYTONPASSFILE": str(secret)}
+        more = ["-u", *MODULES, "--activate-dependencies", "-p", "--email", "admin@crm.example"]
+        _run([str(VENV / "bin" / "trytond-admin"), *words, *more], env)
+    log = folder / "trytond.log"
+    programs = [str(VENV / "bin" / "trytond"), *words]
+    with _started(programs, log, signal.SIGTERM) as process:
+        tryton = Tryton(f"http://127.0.0.1:{port}", file)
+        # With -d it listens only once the models are loaded.
+        _until(lambda: _listens(port), process, log)
+        if fresh:
+            set_up(tryton.hands())
+        yield tryton
+
+
+@contextlib.contextmanager
+def _started(
+    command: list[str], log: Path, stop: signal.Signals
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server; it ends with this block, and when we are killed."""
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command,
+            stdout=out,
+            stderr=out,
+            cwd=log.parent,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - no thread of ours runs yet
+        )
+        try:
+            yield process
+        finally:
+            process.send_signal(stop)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGTERM)
+
+
+def _keep(file: Path, template: Path) -> None:
+    """Keep a prepared file, whole or not at all, while the server may still hold it."""
+    import sqlite3
+
+    template.parent.mkdir(parents=True, exist_ok=True)
+    draft = template.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    with (
+        contextlib.closing(sqlite3.connect(file)) as source,
+        contextlib.closing(sqlite3.connect(draft)) as target,
+    ):
+        source.backup(target)
+    draft.replace(template)
+
+
+def _run(command: list[str], env: dict[str, str] | None = None) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False, cwd="/")
+    assert done.returncode == 0, f"{command[0]} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+
+
+def _works(command: list[str]) -> bool:
+    return subprocess.run(command, capture_output=True, check=False, cwd="/").returncode == 0
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _until(holds: object, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait for what a server becomes able to do."""
+    assert callable(holds)
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        told = log.read_text(errors="replace")[-2000:]
+        assert process.poll() is None, f"{process.args!r} ended:\n{told}"
+        assert time.monotonic() < end, f"{process.args!r} was not ready in time:\n{told}"
+        time.sleep(0.2)
