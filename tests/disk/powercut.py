@@ -30,13 +30,17 @@ class Step(NamedTuple):
 
 @dataclass
 class Recorder:
-    """Writes down every operation, with what was acknowledged between them."""
+    """Writes down every operation, with what was acknowledged between them.
+
+    With a `folder` only what happens to the files in it is written down.
+    """
 
     steps: list[Step] = field(default_factory=list)
+    folder: Path | None = None
 
     def met(self, kind: str, path: Path, offset: int, content: bytes) -> int | None:
         """Note an operation; nothing fails."""
-        if kind != "read":
+        if kind != "read" and self.folder in (None, path.parent):
             self.steps.append(Step(kind, path.name, offset, content))
         return None
 

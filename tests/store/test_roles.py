@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from quotey.contract.errors import StoreError
-from quotey.store import QUOTE_TABLES, Store, open_store
-from tests.store.make import deal, event, operation, quote, version
+from quotey.store import QUOTE_TABLES, Role, Store, open_store
+from tests.store.make import NOW, deal, event, operation, quote, version
 
 VERBS = {
     "insert": "INSERT INTO {table} SELECT * FROM {table}",
@@ -107,3 +107,27 @@ def test_the_desk_writes_quotes_but_reshapes_nothing(store: Store) -> None:
         store.quotes.add(quote())
     with pytest.raises(StoreError, match="may not write"):
         store._db.run("DROP TRIGGER quote_version_is_fixed")
+
+
+AUDIT_COLUMNS = {"audit_event": "actor", "audit_body": "json", "audit_erasure": "seq"}
+UNDOING = ("update", "delete", "replace", "drop", "alter", "rename", "trigger", "drop trigger")
+
+
+@pytest.mark.parametrize("role", ["desk", "sync"])
+@pytest.mark.parametrize("table", AUDIT_COLUMNS)
+@pytest.mark.parametrize("verb", UNDOING)
+def test_no_role_that_works_can_change_or_remove_what_the_audit_says(
+    path: Path, role: Role, table: str, verb: str
+) -> None:
+    with open_store(path, role="desk") as desk:
+        with desk.transaction():
+            desk.audit.append([event(), event(2), event(3)])
+        with desk.transaction():
+            desk.audit.erase([2], at=NOW, actor="ann", correlation_id="c_1", reason="asked")
+    statement = VERBS[verb].format(table=table, column=AUDIT_COLUMNS[table])
+    with open_store(path, role=role) as store:
+        before = store.audit.list(), store.audit.head()
+        with pytest.raises(StoreError, match=r"may not write|append-only"), store.transaction():
+            store._db.run(statement)
+        assert (store.audit.list(), store.audit.head()) == before
+        assert store.audit.verify(before[1]).ok
