@@ -8,6 +8,8 @@ SHELL := bash
 PYTHON ?= python3
 # How many processes run the tests.
 WORKERS ?= 2
+# How many simulated worlds.
+SEEDS ?= 200
 # More words for pytest: make test PYTEST_ARGS="-k outbox"
 PYTEST_ARGS ?=
 
@@ -16,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # What exists of the trees that are checked.
 CODE := $(wildcard src tests scripts)
 
-.PHONY: help demo test lint fix audit mutants bench soak e2e docs lock clean
+.PHONY: help demo test lint fix audit mutants bench sim soak e2e docs lock clean
 
 # List the commands.
 help:
@@ -64,9 +66,17 @@ bench: .venv/.dev
 	@$(BIN)/python scripts/bench.py
 	@$(BIN)/python scripts/bench_complete.py
 
-# Run the long tests and many more random examples.
+# Play simulated worlds with faults: make sim SEEDS=500; one again: make sim SEED=106
+sim: .venv/.dev
+	@$(BIN)/python scripts/sim.py --seeds $(SEEDS) --processes $(WORKERS) $(if $(SEED),--seed $(SEED)) $(SIM_ARGS)
+
+# Run the long tests and many more random examples; with PART=n, a part of the long simulation.
 soak: .venv/.dev
+ifdef PART
+	@$(BIN)/python scripts/sim.py --part $(PART) --processes $(WORKERS) $(SIM_ARGS)
+else
 	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest -q -n $(WORKERS) -m "not e2e" $(PYTEST_ARGS)
+endif
 
 # Judge the adapters by a real CRM server, Tryton, on this machine; the first time installs it.
 e2e: .venv/.dev .venv-e2e/.ready

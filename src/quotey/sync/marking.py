@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec import UNSET
 
+from quotey.contract.errors import ErrorClass
 from quotey.contract.journal import Operation
+from quotey.decide.lifecycle import OpEvent
 from quotey.sync import door
 from quotey.sync.door import note
+from quotey.sync.ending import Columns, Ended, finish
 from quotey.sync.ports import Run
 
 
@@ -15,10 +19,11 @@ def lease_allows(run: Run, op: Operation, timeout: float) -> bool:
     return op.lease_until is not None and door.ends_in_time(run, op.lease_until, timeout)
 
 
-def mark_sent(run: Run, op: Operation) -> Operation | None:
-    """Count the attempt and note the moment; None when the lease is lost and nothing may be sent.
+def mark_sent(run: Run, op: Operation) -> Operation | Ended:
+    """Count the attempt and note the moment; gives the operation as it stands now.
 
-    Gives the operation as it stands now.
+    Gives the end of this turn when nothing may be sent: the lease was lost, or has become too short
+    while this was noted, because the process was stopped or the store was slow.
     """
     now = run.now()
     with run.store.transaction("mark sent"):
@@ -32,10 +37,26 @@ def mark_sent(run: Run, op: Operation) -> Operation | None:
                 token=op.lease_token,
                 why="the lease was lost before anything was sent",
             )
-            return None
-    return msgspec.structs.replace(
+            return Ended(state=None)
+    sent = msgspec.structs.replace(
         op,
         attempts=op.attempts + 1,
         sent_at=now,
         first_sent_at=op.first_sent_at or now,
     )
+    return sent if lease_allows(run, op, run.limits.write_timeout) else _take_back(run, op)
+
+
+def _take_back(run: Run, op: Operation) -> Ended:
+    """Queue it again: it was noted and not sent, so the attempt is not burnt (reliability CP-4)."""
+    why = "The lease ran short before anything was sent."
+    in_doubt = op.sent_at is not None
+    columns = Columns(
+        due_at=run.now() + run.limits.retry.base,
+        error_class=ErrorClass.TRANSIENT,
+        error=why,
+        sent_at=UNSET if in_doubt else None,
+        unburn=True,
+    )
+    event = OpEvent.UNSURE if in_doubt else OpEvent.EXPIRE
+    return finish(run, op, event, columns, kind="operation.given_back", body={"why": why})

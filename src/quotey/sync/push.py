@@ -29,6 +29,7 @@ from quotey.contract.journal import (
     OpKind,
     OpState,
     SyncDirection,
+    SyncPhase,
     SyncState,
 )
 from quotey.sync import door, parking, states
@@ -87,6 +88,8 @@ def drain(run: Run, *, max_ops: int | None = None) -> Drained:
     drained = Drained()
     due = run.store.outbox.next_due(run.connection)
     if due is None or due > run.now():
+        if due is None:
+            _settle_down(run, drained)
         return drained
     drained.state = _take(run)
     try:
@@ -96,6 +99,14 @@ def drain(run: Run, *, max_ops: int | None = None) -> Drained:
         raise
     _end(run, drained)
     return drained
+
+
+def _settle_down(run: Run, drained: Drained) -> None:
+    """Bring the outbound half to rest when nothing is left of what a drain before stopped at."""
+    state = run.store.sync_state.get(run.connection, Entity.QUOTE, SyncDirection.OUTBOUND)
+    if state.phase is SyncPhase.ERROR:
+        drained.state = _take(run)
+        _end(run, drained)
 
 
 def _cut_off(run: Run, drained: Drained, cut: BaseException) -> None:

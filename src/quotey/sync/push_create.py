@@ -58,8 +58,8 @@ def _create(run: Run, op: Operation, parent_ref: str) -> Ended:
     except RemoteFailure as failure:
         return failed(run, op, failure, sent=None)
     sent = mark_sent(run, op)
-    if sent is None:
-        return Ended(state=None)
+    if isinstance(sent, Ended):
+        return sent
 
     def request(call: Call) -> RemoteWrite:
         return run.ports.adapter.create_deal(parent_ref, values, key=op.key, call=call)

@@ -111,8 +111,8 @@ def _write(
     if not lease_allows(run, op, run.limits.write_timeout):
         return give_back(run, op)
     sent = mark_sent(run, op)
-    if sent is None:
-        return Ended(state=None)
+    if isinstance(sent, Ended):
+        return sent
 
     def request(call: Call) -> RemoteWrite:
         return run.ports.adapter.write_quote(

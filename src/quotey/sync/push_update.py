@@ -159,8 +159,8 @@ def _send(run: Run, op: Operation, ref: str, standing: Standing) -> Ended:
     if not lease_allows(run, op, run.limits.write_timeout):
         return give_back(run, op)
     sent = mark_sent(run, op)
-    if sent is None:
-        return Ended(state=None)
+    if isinstance(sent, Ended):
+        return sent
     adapter = run.ports.adapter
     update = adapter.update_deal if op.entity is Entity.DEAL else adapter.update_account
 

@@ -133,6 +133,8 @@ def cut_off(run: Run, state: SyncState, cut: BaseException) -> None:
 
     A store that does not take the note any more leaves it to the lease to tell.
     """
+    if state.phase is not SyncPhase.SYNCING:
+        return  # it was at rest already: what was cut off came after it
     why = f"interrupted: {cut.code}" if isinstance(cut, QuoteyError) else "interrupted"
     with suppress(StoreError, StoreBusyError, LeaseLostError), run.store.transaction("cut off"):
         failed(run, state, ErrorClass.TRANSIENT, why)

@@ -1,0 +1,128 @@
+"""Play the simulation: random worlds with faults, and promises that must hold (tests/sim).
+
+    python scripts/sim.py --seeds 200           200 seeds, another 200 on every commit
+    python scripts/sim.py --seed 106            one seed, with its page when it fails
+    python scripts/sim.py --part 3 --record     the third part of the long run, into the proof
+
+Seeds rotate with the commit, so that every day looks at others; `--base` fixes where they begin.
+A failing seed is made small and told on one page. With `--record` the figures are added to
+docs/reference/proof/sim.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.sim.book import seeds as booked  # noqa: E402 - found by the path above
+from tests.sim.faults import draw  # noqa: E402
+from tests.sim.probes import missed, table  # noqa: E402
+from tests.sim.run import Ensemble, run  # noqa: E402
+from tests.sim.shrink import page, shrink  # noqa: E402
+
+PROOF = ROOT / "docs" / "reference" / "proof" / "sim.json"
+PART = 2500
+"""Seeds of one part of the long run: less than an hour on two cores."""
+FOUND = ("lost", "doubled", "reordered", "stalled", "failures", "differing")
+"""Figures that are to be nothing."""
+ENOUGH = 100
+"""From so many seeds on, every named path must have been reached."""
+
+
+def main(words: list[str]) -> int:
+    """Play, tell, and end with 1 when a promise was broken or a path was never reached."""
+    asked = _asked(words)
+    chosen = _chosen(asked)
+    found = run(chosen, processes=asked.processes)
+    figures, reached = found.figures(), table(found.outcomes)
+    print(json.dumps(figures, indent=2))
+    never = missed(reached, 1) if len(chosen) >= ENOUGH else []
+    for name, count in reached.items():
+        print(f"  {count:7} {name}")
+    for seed in found.differing:
+        print(f"seed {seed} is another play in another process (G7)")
+    if asked.record:
+        _record(found, reached, asked)
+    _tell_failures(found, shrinking=not asked.no_shrink)
+    for name in never:
+        print(f"never reached: {name}")
+    return 1 if found.failures or found.differing or never else 0
+
+
+def _asked(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Play the simulation.")
+    parser.add_argument("--seeds", type=int, default=200, help="how many seeds")
+    parser.add_argument("--seed", type=int, help="one seed only")
+    parser.add_argument("--base", type=int, help="the first seed; by default from the commit")
+    parser.add_argument("--part", type=int, help=f"one part of the long run: {PART} seeds")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--no-shrink", action="store_true", help="do not make failures small")
+    parser.add_argument("--record", action="store_true", help="write the figures into the proof")
+    return parser.parse_args(words)
+
+
+def _chosen(asked: argparse.Namespace) -> list[int]:
+    """Give the seeds: one, a part, or the book and fresh ones."""
+    if asked.seed is not None:
+        return [asked.seed]
+    base = _base() if asked.base is None else asked.base
+    if asked.part is not None:
+        begin = base + asked.part * PART
+        return list(range(begin, begin + PART))
+    return [*booked(), *range(base, base + asked.seeds)]
+
+
+def _base() -> int:
+    """Give where seeds begin for this commit; 10,000 apart, so that days do not meet."""
+    told = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return (int(told.stdout[:8] or "0", 16) + 1) * 100_000
+
+
+def _tell_failures(found: Ensemble, *, shrinking: bool) -> None:
+    for outcome in found.failures[:5]:
+        profile = draw(outcome.seed)
+        if shrinking:
+            profile, outcome = shrink(profile, outcome.law)  # noqa: PLW2901 - the smaller one
+        print(f"\n{page(profile, outcome)}")
+
+
+def _record(found: Ensemble, reached: dict[str, int], asked: argparse.Namespace) -> None:
+    """Write the figures of this run; the page of proofs is made from them."""
+    figures = found.figures()
+    broken = {name: int(figures[name]) for name in FOUND}
+    told = {
+        "title": "A simulated world: one seed decides everything",
+        "command": f"make sim SEEDS={asked.seeds}",
+        "tried": {
+            **{name.replace("_", " "): one for name, one in figures.items() if name not in FOUND},
+            "rare paths reached": sum(count > 0 for count in reached.values()),
+            "rare paths named": len(reached),
+        },
+        "found": broken,
+        "fails_with": caught_by_seeds(),
+    }
+    PROOF.parent.mkdir(parents=True, exist_ok=True)
+    PROOF.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+
+
+def caught_by_seeds() -> list[str]:
+    """Name the mutants whose witness is the simulation, each with the promise that it breaks."""
+    told = []
+    for path in sorted((ROOT / "mutants").glob("*.patch")):
+        head = [line for line in path.read_text().splitlines() if line.startswith("# ")]
+        if any(line.startswith("# tests:") and "tests/sim/" in line for line in head):
+            breaks = next(line for line in head if line.startswith("# breaks:"))
+            told.append(f"mutants/{path.name}:{breaks.removeprefix('# breaks:')}")
+    return told
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

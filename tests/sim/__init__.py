@@ -1,0 +1,1 @@
+"""The deterministic simulation: one seed decides everything (reliability, section 3)."""

@@ -1,0 +1,316 @@
+"""Who is at work in a play: syncs and sellers and operators as processes, people as events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from quotey.contract.errors import QuoteyError, StoreBusyError, StoreError
+from quotey.contract.fields import MIRRORED, Policy
+from quotey.contract.mapping import Mapping
+from quotey.decide.inbound import MassLimits
+from quotey.desk import accounts, deals, locks, outbox, quotes, reconcile
+from quotey.desk.ports import DeskPorts
+from quotey.desk.quotes import QuoteTerms
+from quotey.desk.reconcile import Decision
+from quotey.store import Store
+from quotey.sync import door, engine
+from quotey.sync.ports import Ports, SyncLimits
+from tests.sim.crm import Crm, Mark, RefusedByCrmError
+from tests.sim.faults import Dice
+from tests.sim.home import Home
+from tests.sim.ledger import Edit, Ledger, Said
+from tests.sim.line import Line
+from tests.sim.scheduler import Process, Scheduler, SkewedClock
+from tests.sim.sight import Sight
+
+T = TypeVar("T")
+LIMITS = SyncLimits(mass=MassLimits(min_mirrored=10_000))
+"""The bounds of the product, but for mass changes, which ask a person."""
+
+
+@dataclass
+class Stage:
+    """What all actors of a play share."""
+
+    scheduler: Scheduler
+    dice: Dice
+    crm: Crm
+    ledger: Ledger
+    home: Home
+    sight: Sight
+    mapping: Mapping
+    lines: dict[int, Line]
+    crashes: int = 0
+    refused: int = 0
+    slow: bool = False
+    over: bool = False
+    seqs: dict[str, int] = field(default_factory=dict)
+
+    def start(self, name: str, body: Callable[[Process], None]) -> None:
+        """Start a process; when it dies, one like it starts a little later."""
+
+        def again(process: Process) -> None:
+            if self.over:
+                return
+            self.crashes += 1
+            self.ledger.note(process.name, "DIED")
+            delay = self.dice.between("restart", 1.0, 20.0)
+            self.scheduler.at(self.scheduler.now + delay, lambda: self.start(name, body))
+
+        process = Process(name, self.scheduler, body, again)
+        self.processes.append(process)
+        process.start()
+
+    def __post_init__(self) -> None:
+        self.processes: list[Process] = []
+
+    def interval(self) -> float:
+        """Draw how long a sync waits for its next run: longer once nothing happens any more."""
+        if self.slow:
+            return 600.0
+        return self.dice.between("interval", 1.0, 12.0) * (4.0 if self.dice.calm else 1.0)
+
+    def clock(self, process: Process) -> SkewedClock:
+        """Give a process its clock, which may be off by a little."""
+        off = self.dice.between("skew", -1.0, 1.0) if self.dice.strikes("skew") else 0.0
+        return SkewedClock(process, off)
+
+    def desk(self, process: Process, store: Store, actor: str) -> DeskPorts:
+        """Give a command what it needs."""
+        return DeskPorts(
+            store=store,
+            mapping_of=lambda _name: self.mapping,
+            now=self.scheduler.moment,
+            ids=self.home.next_id,
+            actor=actor,
+            correlation_id=self.home.next_id("c"),
+            mode="stub",
+            attachments=self.home.path.parent / "attachments",
+            home=self.home.path.parent,
+        )
+
+    def tried(self, act: Callable[[], T]) -> T | None:
+        """Run a command; what is refused or cannot be stored is told to its user."""
+        try:
+            return act()
+        except (QuoteyError, StoreBusyError, StoreError) as refused:
+            self.refused += 1
+            self.ledger.note("command", f"refused: {getattr(refused, 'code', 'busy')}")
+            return None
+
+
+# --- processes ------------------------------------------------------------------------------------
+
+
+def syncing(stage: Stage, *, reads: bool = True, writes: bool = True) -> Callable[[Process], None]:
+    """Make the body of a process that syncs again and again, as `crm watch` does."""
+
+    def body(process: Process) -> None:
+        line = Line(process, stage.crm, stage.dice, stage.ledger, stage.dice.profile.page_size)
+        stage.lines[id(process)] = line
+        with closing(stage.home.open(process, "sync")) as store:
+            ports = Ports(
+                store=store,
+                adapter=line,
+                mapping=stage.mapping,
+                clock=stage.clock(process),
+                ids=stage.home.next_id,
+                jitter=stage.dice.stream("jitter").random,
+                limits=LIMITS,
+            )
+            while True:
+                _sync_once(stage, ports, reads=reads, writes=writes)
+                process.wait(stage.interval())
+
+    return body
+
+
+def _sync_once(stage: Stage, ports: Ports, *, reads: bool, writes: bool) -> None:
+    try:
+        report = engine.run(
+            ports, entities=MIRRORED if reads else (), max_ops=None if writes else 0
+        )
+    except (StoreBusyError, StoreError):
+        stage.ledger.probe("a run was cut off by its store")
+        return
+    stage.ledger.probe("a run ended")
+    for failure in report.failures:
+        if not (failure.warning and failure.correlation_id and failure.next):
+            raise AssertionError(f"G20: a failure does not explain itself: {failure}")
+
+
+def selling(stage: Stage, actor: str, commands: int) -> Callable[[Process], None]:
+    """Make the body of a user who edits, creates, quotes and revises, some commands long."""
+    left = [commands]
+
+    def body(process: Process) -> None:
+        with closing(stage.home.open(process, "desk")) as store:
+            while left[0] > 0:
+                left[0] -= 1
+                process.wait(stage.dice.between("commands", 0.0, 16.0))
+                _command(stage, stage.desk(process, store, actor))
+
+    return body
+
+
+def _command(stage: Stage, desk: DeskPorts) -> None:
+    dice = stage.dice.stream("commands")
+    deal_ids = stage.sight.ids("deal")
+    if not deal_ids:
+        return
+    deal = dice.choice(deal_ids if dice.random() < 0.4 else deal_ids[:2])
+    match dice.choice([*["quote"] * 8, "edit", "edit", "edit", "account", "create", "lock"]):
+        case "quote":
+            _quote(stage, desk, deal)
+        case "edit":
+            name = dice.choice(["name", "amount", "x_region"])
+            value = stage.ledger.amount() if name == "amount" else stage.ledger.word()
+            _edit(stage, desk, "deal", deal, name, value)
+        case "account":
+            account = dice.choice(stage.sight.ids("account"))
+            _edit(stage, desk, "account", account, "x_tag", stage.ledger.word())
+        case "create":
+            _create(stage, desk, dice.choice(stage.sight.ids("account")))
+        case _:
+            stage.tried(
+                lambda: locks.lock(desk, f"deal/{deal}", "name", duration="1h", reason="talks")
+            )
+
+
+def _edit(stage: Stage, desk: DeskPorts, entity: str, id_: str, name: str, value: str) -> None:
+    update = deals.update if entity == "deal" else accounts.update
+    answer = stage.tried(lambda: update(desk, id_, {name: value}))
+    if answer is not None and answer.changed:
+        stage.ledger.note(desk.actor, f"was told: {entity} {id_} {name}={value}")
+        stage.ledger.edits.append(Edit(entity, id_, name, value, stage.seqs[desk.actor]))
+
+
+def _create(stage: Stage, desk: DeskPorts, account: str) -> None:
+    values: dict[str, Any] = {
+        "name": stage.ledger.word(),
+        "stage": stage.ledger.word(),
+        "amount": stage.ledger.amount(),
+        "currency": "EUR",
+        "x_region": stage.ledger.word(),
+    }
+    answer = stage.tried(lambda: deals.create(desk, account, values))
+    if answer is not None:
+        stage.ledger.note(desk.actor, f"was told: deal {answer.record.id} created")
+        _quote(stage, desk, answer.record.id)
+
+
+def _quote(stage: Stage, desk: DeskPorts, deal: str) -> None:
+    terms = QuoteTerms(total=Decimal(stage.ledger.amount()))
+    known = stage.sight.quote_of(deal)
+    if known is None:
+        answer = stage.tried(lambda: quotes.create(desk, deal, terms))
+    else:
+        answer = stage.tried(lambda: quotes.revise(desk, known, terms))
+    if answer is not None:
+        made = answer.quote.current
+        stage.ledger.note(desk.actor, f"was told: {made.quote_id} v{made.version} of {deal}")
+        stage.ledger.said.append(
+            Said(made.quote_id, made.version, deal, answer.operation_id, stage.scheduler.now)
+        )
+
+
+def operating(stage: Stage, actor: str) -> Callable[[Process], None]:
+    """Make the body of an operator, who settles items, retries, and authorises again."""
+
+    def body(process: Process) -> None:
+        dice = stage.dice.stream("operator")
+        with closing(stage.home.open(process, "desk")) as store:
+            while True:
+                process.wait(600.0 if stage.slow else dice.uniform(5.0, 60.0))
+                desk = stage.desk(process, store, actor)
+                _reauthorise(stage, process, store)
+                if not stage.dice.calm and dice.random() < 0.5:
+                    _settle(stage, desk)
+                elif not stage.dice.calm and dice.random() < 0.3:
+                    _retry(stage, desk)
+
+    return body
+
+
+def _settle(stage: Stage, desk: DeskPorts) -> None:
+    dice = stage.dice.stream("operator")
+    waiting = stage.sight.waiting()
+    if waiting:
+        policy = dice.choice([Policy.CRM_WINS, Policy.LOCAL_WINS, Policy.MERGE_WITH_AUDIT])
+        item = dice.choice(waiting)["id"]
+        answer = stage.tried(lambda: reconcile.apply(desk, item, Decision(policy=policy)))
+        stage.ledger.note(desk.actor, f"settles {item} by {policy}: {answer is not None}")
+        if answer is not None:
+            stage.ledger.probe("an operator settled an item")
+            stage.sight.remember_dropped()
+
+
+def _retry(stage: Stage, desk: DeskPorts) -> None:
+    dead = stage.sight.stuck()
+    if dead:
+        op = stage.dice.stream("operator").choice(dead)
+        if stage.tried(lambda: outbox.retry(desk, op)) is not None:
+            stage.ledger.probe("an operator retried")
+
+
+def _reauthorise(stage: Stage, process: Process, store: Store) -> None:
+    """Do what `crm connect` does, when the CRM has closed itself to us."""
+    if stage.crm.authorised and not stage.sight.is_stopped():
+        return
+    line = Line(process, stage.crm, stage.dice, stage.ledger, 1)
+    ports = Ports(
+        store=store,
+        adapter=line,
+        mapping=stage.mapping,
+        clock=SkewedClock(process),
+        ids=stage.home.next_id,
+    )
+    stage.crm.authorised = True
+    stage.tried(lambda: door.reconnect(engine.begin(ports)))
+    stage.ledger.probe("authorised again")
+
+
+# --- people in the CRM ----------------------------------------------------------------------------
+
+
+def people(stage: Stage, until: float) -> None:
+    """Have somebody in the CRM do something, again and again, until a time."""
+    dice = stage.dice.stream("people")
+
+    def act() -> None:
+        if stage.scheduler.now < until and not stage.dice.calm:
+            try:
+                _meddle(stage)
+            except RefusedByCrmError:
+                stage.ledger.probe("the CRM refused people")
+            stage.scheduler.at(stage.scheduler.now + dice.uniform(1.0, 30.0), act)
+
+    stage.scheduler.at(0.0, act)
+
+
+def _meddle(stage: Stage) -> None:
+    crm, dice, now = stage.crm, stage.dice.stream("people"), stage.scheduler.now
+    living = crm.refs("deal")
+    if not living:
+        return
+    ref = dice.choice(living)
+    if stage.dice.strikes("foreign_marker"):
+        other = Mark("inst_other", f"q_other_{int(now)}", dice.randint(1, 9), "d")
+        crm.mark(ref, other, {"quote_total": "1"}, by="people", sent_at=now)
+    if stage.dice.strikes("foreign_edit"):
+        name = dice.choice(["name", "amount", "stage", "region"])
+        value = stage.ledger.amount() if name == "amount" else stage.ledger.word()
+        crm.change("deal", ref, {name: value}, by="people", sent_at=now)
+        account = dice.choice(crm.refs("account"))
+        crm.change("account", account, {"name": stage.ledger.word()}, by="people", sent_at=now)
+    if stage.dice.strikes("poison"):
+        crm.change("deal", ref, {"amount": "not money"}, by="people", sent_at=now)
+        stage.ledger.probe("poison")
+    if stage.dice.strikes("delete") and len(living) > 1:
+        crm.delete("deal", ref)
+    elif stage.dice.strikes("merge") and len(living) > 2:
+        crm.merge("deal", ref, dice.choice([one for one in living if one != ref]))

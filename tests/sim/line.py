@@ -1,0 +1,378 @@
+"""The wire between one process and the CRM: a request, its effect and its reply are three events.
+
+Each may be lost or late by itself, so that an effect after the time-out arises as it does in life.
+A `Line` is the `CrmAdapter` of its process; what it carries is told to the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeVar
+
+from quotey.contract.adapter import INVALID_CURSOR, Call, Capabilities, Tier
+from quotey.contract.dto import (
+    Attachment,
+    CrmAccountDto,
+    CrmContactDto,
+    CrmDealDto,
+    CrmQuoteWriteDto,
+    CrmSyncResultDto,
+    MarkerReading,
+    MarkerState,
+    QuoteMarker,
+    RemoteRecord,
+    RemoteWrite,
+    Value,
+)
+from quotey.contract.errors import Diagnostic, ErrorClass, Outcome, RemoteFailure, Severity
+from quotey.contract.fields import Entity
+from quotey.testing.crash import SimulatedCrash
+from tests.sim.crm import Crm, Mark, RefusedByCrmError, Revision
+from tests.sim.faults import Dice
+from tests.sim.ledger import Ledger
+from tests.sim.scheduler import START, Process
+from tests.sim.words import canonical_of, wire_of
+
+T = TypeVar("T")
+NEVER = 1e9
+
+
+@dataclass
+class Request:
+    """One request on its way: when it reaches the CRM, when the reply is back, what came of it."""
+
+    arrives_at: float
+    back_at: float
+    answer: object = None
+    failure: RemoteFailure | None = None
+    penalty: float = 0.0
+
+
+@dataclass
+class Line:
+    """The adapter of one process."""
+
+    process: Process
+    crm: Crm
+    dice: Dice
+    ledger: Ledger
+    page_size: int
+    provider: str = "stub"
+    is_stub: bool = True
+    penalty_heard: float = 0.0
+    looked_at: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this CRM can do, by the tier of the seed."""
+        return Capabilities(
+            tier=Tier(self.crm.tier),
+            updates_accounts=True,
+            reports_deletes=True,
+            page_size=self.page_size,
+            lag_seconds=int(self.crm.lag),
+        )
+
+    # --- reads ------------------------------------------------------------------------------------
+
+    def lookup_account(self, name_or_domain: str, *, call: Call) -> tuple[CrmAccountDto, ...]:
+        """Find nothing: nobody of the simulation asks."""
+        return ()
+
+    def search_contacts(self, query: str, *, call: Call) -> tuple[CrmContactDto, ...]:
+        """Find nothing: nobody of the simulation asks."""
+        return ()
+
+    def get_deal(self, deal_id: str, *, call: Call) -> CrmDealDto | None:
+        """Find nothing: nobody of the simulation asks."""
+        return None
+
+    def get_quote_marker(self, deal_id: str, quote_id: str, *, call: Call) -> MarkerReading:
+        """Read the slot of a deal, as it truly stands."""
+
+        def read() -> MarkerReading:
+            self.looked_at[deal_id] = self.crm.scheduler.now
+            mark = self.crm.living("deal", deal_id).mark
+            token = self.crm.token(deal_id)
+            if mark is None:
+                return MarkerReading(state=MarkerState.NONE, token=token)
+            marker = QuoteMarker(
+                instance_id=mark.instance,
+                quote_id=mark.quote,
+                version=mark.version,
+                payload_digest=mark.digest,
+            )
+            return MarkerReading(state=MarkerState.OURS, marker=marker, token=token)
+
+        reading = self._ask("get_quote_marker", read, call)
+        if reading.marker is not None:
+            self.ledger.was_told(self.process, reading.marker)
+        return reading
+
+    def sync_incremental(
+        self, entity: Entity, cursor: str, *, limit: int, call: Call
+    ) -> CrmSyncResultDto:
+        """Read a page of the index, by (stamp, id), within a window that overlaps the last one."""
+        size = min(limit, self.page_size)
+
+        def read() -> CrmSyncResultDto:
+            return self._page(entity, cursor, size)
+
+        return self._ask("sync_incremental", read, call)
+
+    def _page(self, entity: Entity, cursor: str, size: int) -> CrmSyncResultDto:
+        seen_at = self.crm.scheduler.now
+        if self.dice.strikes("stale_replica"):
+            seen_at -= self.dice.between("stale_replica", 0.0, self.crm.lag / 2 - 1)
+        since, began, after = _read_cursor(cursor, int(seen_at))
+        rows = [
+            (ref, one)
+            for ref, one in self.crm.shown(str(entity), seen_at)
+            if one.stamp >= since and (one.stamp, ref) > after
+        ]
+        page, more = rows[:size], len(rows) > size
+        following = f"{int(began - self.crm.lag)}"
+        if more:
+            ref, last = page[-1]
+            following = f"{since}/{began}/{last.stamp}/{ref}"
+        if more and self.dice.strikes("duplicate_page"):
+            following = cursor or f"{since}/{began}/-1/"
+        return CrmSyncResultDto(
+            entity=entity,
+            source_provider=self.provider,
+            source_ts=START + timedelta(seconds=int(seen_at)),
+            records=tuple(_remote(ref, one) for ref, one in page),
+            next_cursor=following,
+            has_more=more,
+            complete=not self.dice.strikes("cut_page"),
+        )
+
+    def read_records(
+        self, entity: Entity, crm_refs: tuple[str, ...], *, call: Call
+    ) -> CrmSyncResultDto:
+        """Read records as they truly stand."""
+
+        def read() -> CrmSyncResultDto:
+            found = []
+            for ref in dict.fromkeys(crm_refs):
+                one = self.crm.now(str(entity), ref)
+                if one is not None:
+                    found.append(_remote(ref, one))
+                    self.ledger.has_read(self.process, str(entity), ref)
+            return CrmSyncResultDto(
+                entity=entity,
+                source_provider=self.provider,
+                source_ts=self.crm.scheduler.moment(),
+                records=tuple(found),
+                next_cursor="",
+                has_more=False,
+            )
+
+        return self._ask("read_records", read, call)
+
+    # --- writes -----------------------------------------------------------------------------------
+
+    def create_deal(
+        self, account_id: str, deal_data: Mapping[str, Value], *, key: str, call: Call
+    ) -> RemoteWrite:
+        """Make a deal once for a key."""
+        fields = {**wire_of("deal", deal_data), "account_id": account_id}
+        sent_at = self.crm.scheduler.now
+
+        def write() -> RemoteWrite:
+            ref, made, is_new = self.crm.create_deal(
+                fields, key=key, by=self.process.name, sent_at=sent_at
+            )
+            return _written("deal", ref, made, deal_data, created=is_new)
+
+        return self._send(f"key {key}", "create_deal", write, call)
+
+    def update_deal(
+        self, deal_id: str, updates: Mapping[str, Value], *, key: str, call: Call
+    ) -> RemoteWrite:
+        """Write fields of a deal once for a key."""
+        return self._update("deal", deal_id, updates, key=key, call=call)
+
+    def update_account(
+        self, account_id: str, updates: Mapping[str, Value], *, key: str, call: Call
+    ) -> RemoteWrite:
+        """Write fields of an account once for a key."""
+        return self._update("account", account_id, updates, key=key, call=call)
+
+    def _update(
+        self, entity: str, ref: str, updates: Mapping[str, Value], *, key: str, call: Call
+    ) -> RemoteWrite:
+        fields, sent_at = wire_of(entity, updates), self.crm.scheduler.now
+        seen_at = self.ledger.read_at(self.process, entity, ref)
+
+        def write() -> RemoteWrite:
+            made = self.crm.update(
+                entity, ref, fields, key=key, by=f"{self.process.name}@{seen_at}", sent_at=sent_at
+            )
+            return _written(entity, ref, made, updates)
+
+        return self._send(f"{entity} {ref}", f"update_{entity}", write, call)
+
+    def write_quote(
+        self,
+        deal_id: str,
+        quote_summary: CrmQuoteWriteDto,
+        attachment_ref: Attachment | None,
+        *,
+        marker: QuoteMarker,
+        token: str | None,
+        call: Call,
+    ) -> RemoteWrite:
+        """Fill the slot of a deal."""
+        mark = Mark(marker.instance_id, marker.quote_id, marker.version, marker.payload_digest)
+        fields = {"quote_total": str(quote_summary.total), "quote_status": quote_summary.status}
+        sent_at = self.crm.scheduler.now
+        self.ledger.quote_sent(self.process, deal_id, mark, looked_at=self.looked_at.get(deal_id))
+
+        def write() -> RemoteWrite:
+            made = self.crm.write_quote(
+                deal_id, mark, fields, token=token, by=self.process.name, sent_at=sent_at
+            )
+            return _written("deal", deal_id, made, {})
+
+        return self._send(f"deal {deal_id}", "write_quote", write, call)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    # --- one request ------------------------------------------------------------------------------
+
+    def _send(self, lane: str, name: str, write: Callable[[], T], call: Call) -> T:
+        with self.ledger.in_flight(self.process, lane):
+            return self._ask(name, write, call, writes=True)
+
+    def _ask(self, name: str, act: Callable[[], T], call: Call, *, writes: bool = False) -> T:
+        """Send it, wait for the reply or the time-out, and give what came of it."""
+        scheduler = self.crm.scheduler
+        self.ledger.arrives(self.process, name)
+        request = self._request(call, writes=writes)
+        if request.arrives_at < NEVER:
+            scheduler.at(request.arrives_at, lambda: self._arrive(request, act, writes=writes))
+        end = min(request.back_at, scheduler.now + call.timeout)
+        self._wait_until(end)
+        if request.back_at > end:
+            raise RemoteFailure(
+                f"The CRM did not answer {name} in time.",
+                error_class=ErrorClass.UNKNOWN,
+                outcome=Outcome.UNKNOWN,
+            )
+        if request.failure is not None:
+            self.penalty_heard = max(self.penalty_heard, request.penalty)
+            raise request.failure
+        return request.answer  # type: ignore[return-value]
+
+    def _request(self, call: Call, *, writes: bool) -> Request:
+        """Draw when the request reaches the CRM and when its reply is back."""
+        now, dice = self.crm.scheduler.now, self.dice
+        there = now + dice.between("latency", 0.01, 0.4)
+        back = there + dice.between("latency", 0.01, 0.4)
+        if dice.strikes("lost_request"):
+            return Request(NEVER, NEVER)
+        if writes and dice.strikes("late_effect"):
+            late = now + call.timeout + dice.between("late_effect", 1.0, 75.0)
+            return Request(late, NEVER)
+        return Request(there, NEVER if dice.strikes("lost_reply") else back)
+
+    def _arrive(self, request: Request, act: Callable[[], object], *, writes: bool) -> None:
+        """What happens inside the CRM when a request reaches it."""
+        now, crm = self.crm.scheduler.now, self.crm
+        outcome = Outcome.UNKNOWN if writes else Outcome.NOT_APPLIED
+        if self.dice.strikes("auth"):
+            crm.authorised = False
+        if not crm.authorised:
+            request.failure = RemoteFailure("401", error_class=ErrorClass.AUTH)
+            return
+        if now >= crm.penalty_until and self.dice.strikes("rate_limit"):
+            crm.penalty_until = now + self.dice.between("rate_limit", 3.0, 40.0)
+        if now < crm.penalty_until:
+            wait = crm.penalty_until - now
+            request.penalty = crm.penalty_until
+            request.failure = RemoteFailure(
+                "429", error_class=ErrorClass.RATE_LIMIT, retry_after=timedelta(seconds=wait)
+            )
+            return
+        if self.dice.strikes("error_before"):
+            request.failure = RemoteFailure(
+                "503", error_class=ErrorClass.TRANSIENT, outcome=outcome
+            )
+            return
+        try:
+            request.answer = act()
+        except RefusedByCrmError as refused:
+            request.failure = _refusal(refused)
+            return
+        if self.dice.strikes("error_after"):
+            request.failure = RemoteFailure(
+                "502", error_class=ErrorClass.TRANSIENT, outcome=outcome
+            )
+
+    def _wait_until(self, end: float) -> None:
+        """Wait for the reply; the process may die or be stopped meanwhile."""
+        process, now = self.process, self.crm.scheduler.now
+        if self.dice.strikes("crash_wait"):
+            process.wait(self.dice.between("crash_wait", 0.0, end - now))
+            raise SimulatedCrash("while it waited for the CRM")
+        if self.dice.strikes("pause"):
+            process.pause(self.dice.between("pause", 30.0, 120.0))
+            now = self.crm.scheduler.now
+        if end > now:
+            process.wait(end - now)
+
+
+def _read_cursor(cursor: str, now: int) -> tuple[int, int, tuple[int, str]]:
+    """Give where the window begins, when it was opened, and behind what the page stands."""
+    parts = (cursor or "-1").split("/")
+    try:
+        since = int(parts[0])
+        if len(parts) == 1:
+            return since, now, (-1, "")
+        return since, int(parts[1]), (int(parts[2]), parts[3])
+    except (ValueError, IndexError):
+        why = Diagnostic(code=INVALID_CURSOR, severity=Severity.ERROR, message="never given")
+        raise RemoteFailure("410", error_class=ErrorClass.PERMANENT, diagnostics=(why,)) from None
+
+
+def _remote(ref: str, one: Revision) -> RemoteRecord:
+    return RemoteRecord(
+        crm_ref=ref,
+        source_ts=START + timedelta(seconds=one.stamp),
+        source_version=str(one.number),
+        payload=one.payload,
+        deleted=one.deleted,
+        merged_into=one.merged_into,
+    )
+
+
+def _written(
+    entity: str, ref: str, made: Revision, asked: Mapping[str, Value], *, created: bool = False
+) -> RemoteWrite:
+    values = canonical_of(entity, made.fields)
+    return RemoteWrite(
+        crm_ref=ref,
+        source_ts=START + timedelta(seconds=made.stamp),
+        source_version=str(made.number),
+        values={name: values[name] for name in asked if name in values},
+        created=created,
+    )
+
+
+_CODES = {"not_found": "remote_gone", "merged": "identity_mismatch"}
+
+
+def _refusal(refused: RefusedByCrmError) -> RemoteFailure:
+    if refused.code == "precondition":
+        return RemoteFailure("412", error_class=ErrorClass.CONFLICT)
+    why = Diagnostic(
+        code=_CODES[refused.code],
+        severity=Severity.ERROR,
+        message=f"{refused.code} {refused.ref}",
+        crm_ref=refused.ref,
+    )
+    return RemoteFailure("404", error_class=ErrorClass.PERMANENT, diagnostics=(why,))

@@ -1,0 +1,107 @@
+"""Many plays: on several processes, some of them twice elsewhere; figures, failures, the record."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
+from pathlib import Path
+
+from tests.sim.faults import draw
+from tests.sim.play import Outcome, play
+
+ROOT = Path(__file__).resolve().parents[2]
+AGAIN = 20
+"""One in so many seeds is played again in another process (5 %)."""
+ELSEWHERE = {"PYTHONHASHSEED": "4711", "TZ": "Pacific/Chatham", "LC_ALL": "C"}
+
+
+@dataclass
+class Ensemble:
+    """What came of many seeds."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    differing: list[int] = field(default_factory=list)
+    replayed: int = 0
+    cpu_seconds: float = 0.0
+
+    @property
+    def failures(self) -> list[Outcome]:
+        """Give the plays in which a law was broken."""
+        return [one for one in self.outcomes if one.law]
+
+    def figures(self) -> dict[str, float | int]:
+        """Give the figures of a record."""
+        total = self.outcomes
+        broken = [one.law for one in self.failures]
+        minutes = max(self.cpu_seconds / 60, 1e-9)
+        return {
+            "seeds": len(total),
+            "events": sum(one.events for one in total),
+            "virtual_hours": round(sum(one.seconds for one in total) / 3600, 1),
+            "crashes": sum(one.crashes for one in total),
+            "acknowledged_versions": sum(one.acknowledged for one in total),
+            "acknowledged_edits": sum(one.edits for one in total),
+            "quote_sends": sum(one.sends for one in total),
+            "crm_revisions": sum(one.revisions for one in total),
+            "lost": sum(law in ("G2a", "G3", "G4") for law in broken),
+            "doubled": sum(law in ("G2b", "G14") for law in broken),
+            "reordered": sum(law in ("G5", "G6") for law in broken),
+            "stalled": broken.count("liveness"),
+            "failures": len(broken) + len(self.differing),
+            "replayed_elsewhere": self.replayed,
+            "differing": len(self.differing),
+            "seeds_per_cpu_minute": round(len(total) / minutes, 1),
+            "events_per_cpu_second": round(sum(one.events for one in total) / (minutes * 60)),
+        }
+
+
+def _one(seed: int) -> tuple[Outcome, float]:
+    """Play one seed; a play that failed keeps its trace, the others need none."""
+    began = time.process_time()
+    outcome = play(draw(seed))
+    kept = outcome if outcome.law else replace(outcome, trace=[])
+    return kept, time.process_time() - began
+
+
+def run(seeds: Sequence[int], *, processes: int = 1, again: int = AGAIN) -> Ensemble:
+    """Play these seeds; every `again`-th is played elsewhere too and must agree to the byte."""
+    found = Ensemble()
+    for outcome, cpu in _all(seeds, processes):
+        found.outcomes.append(outcome)
+        found.cpu_seconds += cpu
+    twice = seeds[::again] if again else []
+    found.replayed = len(twice)
+    digests = {one.seed: one.digest for one in found.outcomes}
+    found.differing = [seed for seed, digest in elsewhere(twice).items() if digest != digests[seed]]
+    return found
+
+
+def _all(seeds: Sequence[int], processes: int) -> Iterable[tuple[Outcome, float]]:
+    if processes == 1:
+        yield from map(_one, seeds)
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_one, seeds, chunksize=4)
+
+
+def elsewhere(seeds: Sequence[int]) -> dict[int, str]:
+    """Play seeds in another process with another hash seed and time zone; gives their digests."""
+    if not seeds:
+        return {}
+    words = [sys.executable, "-m", "tests.sim.run", *map(str, seeds)]
+    done = subprocess.run(
+        words, cwd=ROOT, env={**os.environ, **ELSEWHERE}, capture_output=True, text=True, check=True
+    )
+    lines = [line.split() for line in done.stdout.splitlines()]
+    return {int(seed): digest for seed, digest in lines}
+
+
+if __name__ == "__main__":
+    for word in sys.argv[1:]:
+        print(word, play(draw(int(word))).digest)  # noqa: T201 - this is the answer
