@@ -1,7 +1,7 @@
 """The page of what the machines that try to break the promises have counted.
 
 Each machine writes its figures to `docs/reference/proof/<name>.json` when it is run with
-`QUOTEY_PROOF=1`; this page only sets them side by side.
+`KEEP_PROOF=1`; this page only sets them side by side.
 """
 
 from __future__ import annotations

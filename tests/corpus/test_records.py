@@ -173,8 +173,6 @@ def test_a_hostile_value_that_goes_out_is_written_or_refused_by_name(name: str) 
 def test_the_corpus_is_as_large_as_is_said() -> None:
     fields = [one for name in TEXTS for one in cases(parse_mapping(TEXTS[name], name=name))]
     inputs = len(EVERY) * len(fields) * 2
-    keep(
-        "bad-input", "QUOTEY_PROOF=1 pytest tests/corpus", inputs=inputs, values=len(EVERY), lost=0
-    )
+    keep("bad-input", "KEEP_PROOF=1 pytest tests/corpus", inputs=inputs, values=len(EVERY), lost=0)
     assert inputs > 5_000
     assert len({repr(value) for value in EVERY.values()}) > 600

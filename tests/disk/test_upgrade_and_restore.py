@@ -22,8 +22,8 @@ from quotey.store.statements import migrations
 from quotey.testing.crash import SimulatedCrash
 from tests.disk.day import look
 from tests.disk.powercut import Disk, Recorder
-from tests.disk.proof import keep, size
 from tests.disk.vfs import watched
+from tests.proof import keep, size
 from tests.store.make import deal, event, quote, version
 from tests.store.test_restore import told
 
