@@ -26,7 +26,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[HubSpotWorld]:
 def found(world: HubSpotWorld) -> list[Diagnostic]:
     adapter = getattr(world.adapter, "_inner", None)
     assert isinstance(adapter, HubSpotAdapter)
-    return list(adapter.examine(call=CALL))
+    return list(adapter.survey(call=CALL).findings)
 
 
 def test_a_portal_that_is_set_up_has_nothing_to_mend(world: HubSpotWorld) -> None:

@@ -17,7 +17,7 @@ from quotey.contract.dto import CrmAccountDto, CrmDealDto
 from quotey.contract.errors import MappingError, Severity
 from quotey.contract.fields import MIRRORED, Entity
 from quotey.contract.identity import local_id
-from quotey.contract.mapper import MAX_PAYLOAD, Mapped, Mapper, Rejected, cause, read_record
+from quotey.contract.mapper import MAX_PAYLOAD, Mapped, Mapper, Rejected, Taken, cause, read_record
 from quotey.contract.mapping_file import parse_mapping
 from tests.contract.texts import (
     MAPPING,
@@ -486,3 +486,18 @@ def test_a_segment_is_derived_from_the_number_of_employees(employees: object, se
     assert isinstance(answer, Mapped)
     assert answer.values["segment"] == segment
     assert bool(answer.diagnostics) == (employees is None)
+
+
+def test_a_parked_field_is_not_looked_at_and_all_others_are() -> None:
+    broken = record({**DEAL, "stage": {"not": "a word"}})
+    mapper = Mapper(parse_mapping(MAPPING, name="stub.toml"), "main")
+    assert isinstance(mapper.read(Entity.DEAL, broken), Rejected)
+    taken = mapper.read_without(Entity.DEAL, broken, {"stage"})
+    assert isinstance(taken, Taken)
+    whole = mapped(Entity.DEAL, DEAL)
+    assert taken.values == {name: v for name, v in whole.values.items() if name != "stage"}
+    assert (taken.extras, taken.diagnostics) == (whole.extras, whole.diagnostics)
+    late = record({**DEAL, "stage": None, "closes": "never"})
+    still = mapper.read_without(Entity.DEAL, late, {"stage"})
+    assert isinstance(still, Rejected)
+    assert [one.field for one in still.problems] == ["close_date"]

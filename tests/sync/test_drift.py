@@ -9,9 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from quotey.adapters.stub.definitions import Edited
-from quotey.contract.fields import Entity
+from quotey.contract.fields import Direction, Entity
 from quotey.contract.journal import Hold, OpState
 from quotey.contract.reconciliation import ConflictType, ItemState
 from quotey.decide.retry import RetryLimits
@@ -185,6 +186,26 @@ def test_what_was_left_out_and_is_taken_back_is_not_sent(synced: World) -> None:
     later(synced)
     synced.settle_down()
     assert synced.effects("update_deal") == 0
+
+
+def test_what_was_left_out_is_not_sent_once_the_mapping_only_reads_it(synced: World) -> None:
+    later(synced)
+    synced.crm.define(AMOUNT, READ_ONLY)
+    synced.edit(Entity.DEAL, "D-1", amount="555")
+    synced.sync()
+    deals = synced.mapping.entities[Entity.DEAL]
+    fields = tuple(
+        replace(one, direction=Direction.INBOUND) if one.name == "amount" else one
+        for one in deals.fields
+    )
+    read_only = replace(deals, fields=fields, fingerprint="inbound")
+    entities = {**synced.mapping.entities, Entity.DEAL: read_only}
+    synced.mapping = replace(synced.mapping, entities=entities, fingerprint="inbound")
+    synced.restart()
+    report = synced.sync()
+    assert parked(synced) == {}
+    assert (report.waiting, report.held) == (0, 0)
+    assert synced.store.schemas.waiting("main") == 0
 
 
 def test_only_the_word_that_is_gone_is_not_sent(synced: World) -> None:

@@ -26,7 +26,6 @@ from quotey.contract.dto import (
     RemoteWrite,
     Value,
 )
-from quotey.contract.errors import Diagnostic
 from quotey.contract.fields import Entity
 from quotey.contract.journal import OpKind
 from quotey.contract.shared import Shared
@@ -143,14 +142,6 @@ class CrmAdapter(Protocol):
 
     def close(self) -> None:
         """Give back files and sockets; may be called twice."""
-
-
-@runtime_checkable
-class Examining(Protocol):
-    """An adapter that can say whether its CRM is set up for the mapping; not every one can."""
-
-    def examine(self, *, call: Call) -> tuple[Diagnostic, ...]:
-        """Compare the mapping with what the CRM defines; empty when all is well."""
 
 
 @runtime_checkable

@@ -50,7 +50,7 @@ def parked_by(
     connection: str,
     now: datetime,
 ) -> tuple[Parked, ...]:
-    """Give the fields that cannot flow, one for each field, in the survey's order.
+    """Give the fields that cannot flow, one for each field, by entity and field.
 
     `kept` is the survey before, and tells how a property was defined; `standing` is what is parked
     already, since when, and what it had been before.

@@ -248,6 +248,9 @@ def _send_left_out(run: Run, one: Parked) -> int:
 
 
 def _send_again(run: Run, one: Parked, id_: str) -> bool:
+    field = run.mapped(one.entity).field(one.field)
+    if field is None or not field.flows_out:
+        return False
     record = run.store.records.get(one.entity, id_)
     if record is None or record.state is RecordState.GONE or one.field in record.remote:
         return False

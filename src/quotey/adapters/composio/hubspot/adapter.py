@@ -44,7 +44,7 @@ from quotey.contract.dto import (
     RemoteWrite,
     Value,
 )
-from quotey.contract.errors import Diagnostic, ErrorClass, Outcome, RemoteFailure
+from quotey.contract.errors import ErrorClass, Outcome, RemoteFailure
 from quotey.contract.fields import Entity
 from quotey.contract.journal import OpKind
 from quotey.contract.mapper import Mapper
@@ -207,10 +207,6 @@ class HubSpotAdapter:
     def share(self, shared: Shared) -> None:
         """Keep the budgets of requests where other processes see them."""
         self._caller.share(shared)
-
-    def examine(self, *, call: Call) -> tuple[Diagnostic, ...]:
-        """Say what the portal lacks for this mapping; empty when it is set up."""
-        return self.survey(call=call).findings
 
     @property
     def survey_calls(self) -> int:

@@ -38,7 +38,7 @@ from quotey.contract.dto import (
     RemoteWrite,
     Value,
 )
-from quotey.contract.errors import Diagnostic, Outcome
+from quotey.contract.errors import Outcome
 from quotey.contract.fields import Entity
 from quotey.contract.journal import OpKind
 from quotey.contract.mapper import Mapper
@@ -199,10 +199,6 @@ class SalesforceAdapter:
     def share(self, shared: Shared) -> None:
         """Keep the budgets of requests where other processes see them."""
         self._caller.share(shared)
-
-    def examine(self, *, call: Call) -> tuple[Diagnostic, ...]:
-        """Say what the org lacks for this mapping; empty when it is set up."""
-        return self.survey(call=call).findings
 
     @property
     def survey_calls(self) -> int:
