@@ -28,7 +28,8 @@ WRITTEN = [
     "https://localhost/", "https://a.localhost/", "https://crm.example.evil.example/",
     "https://evil.example/crm.example", "https://evil.example#crm.example",
     "https://evil.example?crm.example", "https://crm.example@evil.example/",
-    "https://crm.example:pw@evil.example/", "https://evil.example\\@crm.example/",
+    "https://crm.example:pw@evil.example/",  # pragma: allowlist secret
+    "https://evil.example\\@crm.example/",
     "https://crm.example\\.evil.example/", "https://crm.example%2eevil.example/",
     "https://crm.example%00.evil.example/", "https://\uff43rm.example/", "https://crm\u3002example/",
     "http://crm.example/", "HTTP://crm.example/", "//crm.example/", "file:///etc/passwd",
