@@ -173,7 +173,7 @@ def test_an_unknown_option_of_the_provider_ends_with_2(quotey: Terminal) -> None
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    def status(_self: Quotey) -> None:
+    def status(_self: Quotey, **_how: bool) -> None:
         raise error
 
     monkeypatch.setattr(Quotey, "status", status)
