@@ -143,6 +143,7 @@ CODES = [
     ("near_match", "A record with a name like the one asked for.", "Perhaps that one is meant."),
     ("no_approver", "An approval names nobody.", "Add `--approver`."),
     ("not_lockable", "A field that never changes.", "Nothing to lock."),
+    ("not_writable", "A field that the CRM does not let us write.", "Change it in the CRM."),
     ("not_ours", "A field that only the CRM changes.", "Change it in the CRM."),
     ("not_the_sum", "The lines do not sum to the total.", "Mend one of them."),
     ("past_date", "A date that is over.", "Name a later one."),

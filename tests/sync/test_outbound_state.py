@@ -62,7 +62,7 @@ def test_a_drain_that_died_is_found_by_its_lease(synced: World) -> None:
     synced.turn(seconds=41)
     assert synced.sync().recovered == 1
     state = synced.state(Entity.QUOTE)
-    assert (state.phase, state.error) == (SyncPhase.ERROR, "interrupted")
+    assert (state.phase, state.error) == (SyncPhase.IDLE, ""), "the same sync made up for it"
 
 
 def test_a_long_drain_keeps_its_lease(synced: World) -> None:
