@@ -63,6 +63,7 @@ WAYS: dict[str, Callable[[], str]] = {
     "pickle": lambda: _refused(lambda: pickle.dumps(Secret(WORD))),
     "vars": lambda: _refused(lambda: vars(Secret(WORD))),
     "copy": lambda: repr(copy.copy(Secret(WORD))),
+    "deep copy": lambda: repr(copy.deepcopy({"key": Secret(WORD)})),
     "traceback with locals": _trace,
     "rich": _rich,
 }
