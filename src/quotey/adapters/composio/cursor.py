@@ -14,8 +14,7 @@ from typing import assert_never
 import msgspec
 
 from quotey.adapters.composio.settings import ComposioSettings
-from quotey.contract.adapter import INVALID_CURSOR
-from quotey.contract.errors import Diagnostic, ErrorClass, RemoteFailure, Severity
+from quotey.contract.refusals import foreign_cursor
 
 FORMAT = 1
 HOUR = 3_600_000
@@ -88,16 +87,10 @@ def read_cursor(text: str) -> Cursor:
     try:
         cursor = msgspec.json.decode(text, type=Cursor)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise _foreign() from error
+        raise foreign_cursor() from error
     if cursor.format != FORMAT:
-        raise _foreign()
+        raise foreign_cursor()
     return cursor
-
-
-def _foreign() -> RemoteFailure:
-    message = "The cursor is not one of this provider. Nothing was read."
-    told = Diagnostic(code=INVALID_CURSOR, severity=Severity.ERROR, message=message)
-    return RemoteFailure(message, error_class=ErrorClass.PERMANENT, diagnostics=(told,))
 
 
 def write_cursor(cursor: Cursor) -> str:

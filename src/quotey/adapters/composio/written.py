@@ -5,44 +5,14 @@ Shared by the providers; nothing of a wire is here.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from quotey.adapters.composio.ops import Trace
 from quotey.contract.dto import RemoteRecord, RemoteWrite
-from quotey.contract.errors import ErrorClass, MappingError, Outcome, RemoteFailure
+from quotey.contract.errors import ErrorClass, Outcome, RemoteFailure
 from quotey.contract.fields import Entity
-from quotey.contract.mapper import Mapped, Mapper
-
-
-@contextlib.contextmanager
-def refusing(what: str) -> Iterator[None]:
-    """Turn what the mapping refuses into a failure; nothing was sent then (seed 3.3)."""
-    try:
-        yield
-    except MappingError as error:
-        raise RemoteFailure(
-            f"{what}: {error.message}",
-            error_class=ErrorClass.MAPPING,
-            diagnostics=error.diagnostics,
-        ) from error
-
-
-def mapped(mapper: Mapper, entity: Entity, record: RemoteRecord, outcome: Outcome) -> Mapped:
-    """Map a record, or raise what its breaking of the contract means.
-
-    `outcome` is what is known of a write before: a read after one does not take it back.
-    """
-    found = mapper.read(entity, record)
-    if isinstance(found, Mapped):
-        return found
-    told = "; ".join(problem.message.rstrip(".") for problem in found.problems)
-    raise RemoteFailure(
-        f"{entity} {record.crm_ref} breaks the contract: {told}.",
-        error_class=ErrorClass.MAPPING,
-        outcome=outcome,
-        diagnostics=found.problems,
-    )
+from quotey.contract.mapper import Mapper
+from quotey.contract.refusals import mapped
 
 
 def answer(

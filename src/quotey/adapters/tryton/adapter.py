@@ -15,7 +15,6 @@ from quotey.adapters.tryton.rpc import Rpc
 from quotey.adapters.tryton.settings import TrytonSettings
 from quotey.adapters.tryton.shape import shape_of
 from quotey.adapters.tryton.writes import Writes
-from quotey.adapters.tryton.written import mapped
 from quotey.contract.adapter import Call, Capabilities, Tier
 from quotey.contract.dto import (
     Attachment,
@@ -33,6 +32,7 @@ from quotey.contract.errors import ErrorClass, Outcome, RemoteFailure
 from quotey.contract.fields import Entity
 from quotey.contract.mapper import Mapper
 from quotey.contract.mapping import Mapping as CrmMapping
+from quotey.contract.refusals import mapped
 
 READ = (Entity.ACCOUNT, Entity.CONTACT, Entity.DEAL)
 

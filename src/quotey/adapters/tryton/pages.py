@@ -15,10 +15,11 @@ from quotey.adapters.tryton.rpc import Reply, Rpc
 from quotey.adapters.tryton.settings import TrytonSettings
 from quotey.adapters.tryton.shape import MODIFIED, Shape, id_of, record_of
 from quotey.adapters.tryton.values import EPOCH, Doc, at_microseconds, microseconds
-from quotey.contract.adapter import INVALID_CURSOR, Call
+from quotey.contract.adapter import Call
 from quotey.contract.dto import CrmSyncResultDto, ItemFailure, RemoteRecord
-from quotey.contract.errors import Diagnostic, ErrorClass, RemoteFailure, Severity
+from quotey.contract.errors import ErrorClass, RemoteFailure
 from quotey.contract.fields import Entity
+from quotey.contract.refusals import foreign_cursor
 
 LINKED = "party.contact_mechanism"
 FORMAT = 1
@@ -203,13 +204,7 @@ def read_cursor(text: str) -> Cursor:
         cursor = msgspec.json.decode(text, type=Cursor)
         at_microseconds(max(cursor.place.at, cursor.high.at, cursor.linked.at))
     except (msgspec.DecodeError, msgspec.ValidationError, OverflowError) as error:
-        raise _foreign() from error
+        raise foreign_cursor() from error
     if cursor.format != FORMAT or cursor.lane not in ("", "main", "links"):
-        raise _foreign()
+        raise foreign_cursor()
     return cursor
-
-
-def _foreign() -> RemoteFailure:
-    message = "The cursor is not one of this provider. Nothing was read."
-    told = Diagnostic(code=INVALID_CURSOR, severity=Severity.ERROR, message=message)
-    return RemoteFailure(message, error_class=ErrorClass.PERMANENT, diagnostics=(told,))

@@ -20,14 +20,7 @@ from quotey.adapters.tryton.slot import (
 )
 from quotey.adapters.tryton.values import Doc, microseconds
 from quotey.adapters.tryton.writes import Writes, stamped
-from quotey.adapters.tryton.written import (
-    CURRENCY,
-    after_writing,
-    currency_id,
-    moved_on,
-    not_there,
-    refusing,
-)
+from quotey.adapters.tryton.written import CURRENCY, after_writing, currency_id, moved_on, not_there
 from quotey.contract.adapter import Call
 from quotey.contract.dto import (
     Attachment,
@@ -39,6 +32,7 @@ from quotey.contract.dto import (
 from quotey.contract.errors import ErrorClass, RemoteFailure
 from quotey.contract.fields import Entity
 from quotey.contract.mapping import Mapping
+from quotey.contract.refusals import refusing
 
 FIELDS = (
     *("id", "reference", "description", "comment", "state", "untaxed_amount", "currency.code"),

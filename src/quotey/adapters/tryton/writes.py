@@ -16,12 +16,10 @@ from quotey.adapters.tryton.shape import Shape, id_of
 from quotey.adapters.tryton.values import Doc
 from quotey.adapters.tryton.written import (
     after_writing,
-    mapped,
     moved_on,
     not_mapped,
     not_there,
     own_values,
-    refusing,
 )
 from quotey.contract.adapter import Call
 from quotey.contract.dto import RemoteWrite, Value
@@ -29,6 +27,7 @@ from quotey.contract.errors import ErrorClass, Outcome, RemoteFailure
 from quotey.contract.fields import Entity
 from quotey.contract.mapper import Mapper, write_fields
 from quotey.contract.mapping import Mapping as CrmMapping
+from quotey.contract.refusals import mapped, refusing
 
 STATE = "state"
 FIRST, NEXT = "lead", "opportunity"

@@ -9,33 +9,17 @@ from typing import NoReturn
 
 from quotey.adapters.tryton.rpc import Rpc
 from quotey.contract.adapter import Call
-from quotey.contract.dto import RemoteRecord
 from quotey.contract.errors import (
     Diagnostic,
     ErrorClass,
-    MappingError,
     Outcome,
     RemoteFailure,
     Severity,
 )
 from quotey.contract.fields import Entity, FieldType
-from quotey.contract.mapper import Mapped, Mapper
 from quotey.contract.mapping import EntityMapping
 
 CURRENCY = "currency.code"
-
-
-@contextlib.contextmanager
-def refusing(what: str) -> Iterator[None]:
-    """Turn what the mapping refuses into a failure; nothing was sent then (seed 3.3)."""
-    try:
-        yield
-    except MappingError as error:
-        raise RemoteFailure(
-            f"{what}: {error.message}",
-            error_class=ErrorClass.MAPPING,
-            diagnostics=error.diagnostics,
-        ) from error
 
 
 @contextlib.contextmanager
@@ -50,20 +34,6 @@ def after_writing(what: str) -> Iterator[None]:
             outcome=Outcome.UNKNOWN,
             diagnostics=failure.diagnostics,
         ) from failure
-
-
-def mapped(mapper: Mapper, entity: Entity, record: RemoteRecord, outcome: Outcome) -> Mapped:
-    """Map a record, or raise what its breaking of the contract means."""
-    found = mapper.read(entity, record)
-    if isinstance(found, Mapped):
-        return found
-    told = "; ".join(problem.message.rstrip(".") for problem in found.problems)
-    raise RemoteFailure(
-        f"{entity} {record.crm_ref} breaks the contract: {told}.",
-        error_class=ErrorClass.MAPPING,
-        outcome=outcome,
-        diagnostics=found.problems,
-    )
 
 
 def not_there(entity: Entity, ref: str) -> RemoteFailure:

@@ -5,12 +5,11 @@ It keeps no state, takes no decision and repeats nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from quotey.adapters.composio.call import Caller
 from quotey.adapters.composio.cursor import EPOCH
-from quotey.adapters.composio.docs import Doc, as_text
 from quotey.adapters.composio.hubspot.listing import Listing
 from quotey.adapters.composio.hubspot.lookups import Lookups
 from quotey.adapters.composio.hubspot.ops import Ops
@@ -19,14 +18,10 @@ from quotey.adapters.composio.hubspot.portal import Portal
 from quotey.adapters.composio.hubspot.quotes import Quotes
 from quotey.adapters.composio.hubspot.setup import create_missing, survey
 from quotey.adapters.composio.hubspot.shape import (
-    Shape,
-    losers_of,
-    tombstone,
-    updated_at,
+    merged_away,
 )
 from quotey.adapters.composio.hubspot.writes import Writes
 from quotey.adapters.composio.settings import HubSpotSettings
-from quotey.adapters.composio.written import mapped
 from quotey.contract.adapter import Call, Capabilities, Tier
 from quotey.contract.drift import Survey
 from quotey.contract.dto import (
@@ -40,7 +35,6 @@ from quotey.contract.dto import (
     IdPage,
     MarkerReading,
     QuoteMarker,
-    RemoteRecord,
     RemoteWrite,
     Value,
 )
@@ -49,6 +43,7 @@ from quotey.contract.fields import Entity
 from quotey.contract.journal import OpKind
 from quotey.contract.mapper import Mapper
 from quotey.contract.mapping import Mapping as CrmMapping
+from quotey.contract.refusals import mapped
 from quotey.contract.shared import Shared
 
 CALLS = {
@@ -137,7 +132,7 @@ class HubSpotAdapter:
         shape = self._portal.shape(entity)
         found = self._portal.read_many(shape, crm_refs, call)
         records, failures = self._portal.records(shape, list(found.docs.values()), call)
-        records += _merged(list(found.docs.values()), crm_refs, shape)
+        records += merged_away(found.docs.values(), crm_refs, shape)
         return CrmSyncResultDto(
             entity=entity,
             source_provider=self.provider,
@@ -224,14 +219,3 @@ class HubSpotAdapter:
     def close(self) -> None:
         """Give the connections back; may be called twice."""
         self._on_close()
-
-
-def _merged(docs: Sequence[Doc], asked: Sequence[str], shape: Shape) -> Iterator[RemoteRecord]:
-    """Tell of asked records that were answered by their survivor (1H "Merge")."""
-    there = {as_text(doc.get("id")) for doc in docs}
-    wanted = set(asked) - there
-    for doc in docs:
-        at = updated_at(doc, shape)
-        for ref in losers_of(doc):
-            if ref in wanted and at is not None:
-                yield tombstone(ref, at, merged_into=as_text(doc.get("id")))

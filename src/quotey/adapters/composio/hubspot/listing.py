@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from quotey.adapters.composio.cursor import LeftBehind, left_behind, milliseconds
 from quotey.adapters.composio.docs import Doc, as_doc, as_text
-from quotey.adapters.composio.hubspot.portal import Found, Portal
+from quotey.adapters.composio.hubspot.portal import Portal
 from quotey.adapters.composio.hubspot.shape import (
     Shape,
-    losers_of,
+    merged_away,
     moment,
     tombstone,
     updated_at,
@@ -50,11 +50,13 @@ class Listing:
         """Look for each in the records, then in the recycle bin, then by its id alone."""
         shape, behind = self._portal.shape(entity), left_behind(read_to, self._settings)
         found = self._portal.read_many(shape, refs, call)
-        merged = _merged(found, refs, shape)
+        merged = list(merged_away(found.docs.values(), refs, shape))
         settled = found.docs.keys() | found.failures.keys() | {one.crm_ref for one in merged}
         binned = self._binned(shape, [ref for ref in refs if ref not in settled], call)
         settled |= {one.crm_ref for one in binned}
-        alone = self._alone(shape, [ref for ref in refs if ref not in settled], found, call)
+        rest, now = [ref for ref in refs if ref not in settled], found.server_ts
+        # Its survivor answers, or nobody; that counts as its end.
+        alone = [] if now is None else self._portal.ends(shape, rest, now, call)
         told = [*merged, *binned, *(one for one in alone if one.merged_into)]
         purged = [one for one in alone if one.deleted]
         due = [one for one in told if _is_due(one, behind)]
@@ -73,22 +75,6 @@ class Listing:
             if ref in refs and (at := moment(doc.get("archivedAt"))) is not None
         ]
 
-    def _alone(
-        self, shape: Shape, refs: Sequence[str], found: Found, call: Call
-    ) -> list[RemoteRecord]:
-        """Ask for each by its id: its survivor answers, or nobody; that counts as its end."""
-        ends: list[RemoteRecord] = []
-        if (now := found.server_ts) is None:
-            return ends
-        for ref in refs:
-            doc = self._portal.read_one(shape, ref, call)
-            if doc is None:
-                ends.append(tombstone(ref, now))
-            elif as_text(doc["id"]) != ref:
-                at = updated_at(doc, shape) or now
-                ends.append(tombstone(ref, at, merged_into=as_text(doc["id"])))
-        return ends
-
 
 def _listed(doc: Doc, shape: Shape, behind: LeftBehind) -> Listed | None:
     ref, at = as_text(doc.get("id")), updated_at(doc, shape)
@@ -102,14 +88,3 @@ def _is_due(end: RemoteRecord, behind: LeftBehind) -> bool:
     """A merge is told with its survivor, by the changes; a deletion by the recycle bin."""
     read = behind.deletions if end.deleted else behind.changes
     return milliseconds(end.source_ts) < read
-
-
-def _merged(found: Found, refs: tuple[str, ...], shape: Shape) -> list[RemoteRecord]:
-    """Tell of those that were answered by their survivor (1H "Merge")."""
-    return [
-        tombstone(ref, at, merged_into=as_text(doc.get("id")))
-        for doc in found.docs.values()
-        if (at := updated_at(doc, shape)) is not None
-        for ref in losers_of(doc)
-        if ref in refs and ref not in found.docs
-    ]

@@ -160,21 +160,8 @@ class Pages:
         merged = {ref for doc in found.docs.values() for ref in losers_of(doc)}
         known = found.docs.keys() | found.failures.keys() | merged
         gone = [ref for ref in asked if ref not in known]
-        return [] if found.server_ts is None else self._ends(shape, gone, found.server_ts, call)
-
-    def _ends(
-        self, shape: Shape, refs: Sequence[str], now: datetime, call: Call
-    ) -> list[RemoteRecord]:
-        """Find out what became of each: still there (out of the window), merged, or gone."""
-        ends: list[RemoteRecord] = []
-        for ref in refs:
-            doc = self._portal.read_one(shape, ref, call)
-            if doc is None:
-                ends.append(tombstone(ref, now))
-            elif as_text(doc["id"]) != ref:
-                at = updated_at(doc, shape) or now
-                ends.append(tombstone(ref, at, merged_into=as_text(doc["id"])))
-        return ends
+        now = found.server_ts
+        return [] if now is None else self._portal.ends(shape, gone, now, call)
 
     def _end(self, cursor: Cursor) -> Cursor:
         return end_lane(cursor, self._settings)

@@ -14,7 +14,14 @@ from quotey.adapters.composio.call import Caller
 from quotey.adapters.composio.docs import Doc, as_doc, as_docs, as_text, in_parts
 from quotey.adapters.composio.failure import expect, failure_of
 from quotey.adapters.composio.hubspot.ops import PRIMARY, Ops
-from quotey.adapters.composio.hubspot.shape import Shape, field_of, record_of, shape_of
+from quotey.adapters.composio.hubspot.shape import (
+    Shape,
+    field_of,
+    record_of,
+    shape_of,
+    tombstone,
+    updated_at,
+)
 from quotey.adapters.composio.ops import Failed, Kind, Op, Outcome, Reply
 from quotey.contract.adapter import Call
 from quotey.contract.dto import ItemFailure, RemoteRecord
@@ -91,6 +98,20 @@ class Portal:
         return field_of(self.mapping, problem, (Entity.QUOTE, *self.shapes))  # type: ignore[arg-type]
 
     # --- reading ----------------------------------------------------------------------------------
+
+    def ends(
+        self, shape: Shape, refs: Sequence[str], now: datetime, call: Call
+    ) -> list[RemoteRecord]:
+        """Find out what became of each, by its id: still there (then not told), merged, or gone."""
+        ends: list[RemoteRecord] = []
+        for ref in refs:
+            doc = self.read_one(shape, ref, call)
+            if doc is None:
+                ends.append(tombstone(ref, now))
+            elif as_text(doc["id"]) != ref:
+                at = updated_at(doc, shape) or now
+                ends.append(tombstone(ref, at, merged_into=as_text(doc["id"])))
+        return ends
 
     def read_one(
         self,

@@ -18,7 +18,7 @@ from quotey.adapters.composio.slot import (
     slot_of,
     slot_paths,
 )
-from quotey.adapters.composio.written import elsewhere, not_there, refusing, traced
+from quotey.adapters.composio.written import elsewhere, not_there, traced
 from quotey.contract.adapter import Call
 from quotey.contract.dto import (
     Attachment,
@@ -30,6 +30,7 @@ from quotey.contract.dto import (
 from quotey.contract.errors import ErrorClass, Outcome, RemoteFailure
 from quotey.contract.fields import Entity
 from quotey.contract.identity import canonical_json
+from quotey.contract.refusals import refusing
 
 
 class Quotes:

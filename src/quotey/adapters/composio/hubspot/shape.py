@@ -6,6 +6,7 @@ record has the same payload to the byte (1H: the modified date advances without 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -127,6 +128,17 @@ def losers_of(doc: Doc) -> tuple[str, ...]:
     listed = as_text(as_doc(doc.get("properties")).get(MERGED))
     own = as_text(doc.get("id"))
     return tuple(one for one in listed.replace(" ", "").split(";") if one.isdigit() and one != own)
+
+
+def merged_away(docs: Iterable[Doc], asked: Sequence[str], shape: Shape) -> Iterator[RemoteRecord]:
+    """Tell of asked records that were answered by their survivor (1H "Merge")."""
+    answered = list(docs)
+    wanted = set(asked) - {as_text(doc.get("id")) for doc in answered}
+    for doc in answered:
+        at = updated_at(doc, shape)
+        for ref in losers_of(doc):
+            if ref in wanted and at is not None:
+                yield tombstone(ref, at, merged_into=as_text(doc.get("id")))
 
 
 def wire_text(value: object) -> str:

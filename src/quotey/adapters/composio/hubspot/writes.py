@@ -14,13 +14,14 @@ from quotey.adapters.composio.hubspot.errors import item_failure, owner_of_value
 from quotey.adapters.composio.hubspot.portal import Portal
 from quotey.adapters.composio.hubspot.shape import PREFIX, Shape, properties_of, record_of
 from quotey.adapters.composio.ops import Failed, Kind, Outcome, Trace
-from quotey.adapters.composio.written import answer, elsewhere, not_there, refusing
+from quotey.adapters.composio.written import answer, elsewhere, not_there
 from quotey.contract.adapter import Call
 from quotey.contract.dto import RemoteWrite, Value
 from quotey.contract.errors import ErrorClass, RemoteFailure
 from quotey.contract.errors import Outcome as Effect
 from quotey.contract.fields import Entity
 from quotey.contract.mapper import Mapper, write_fields
+from quotey.contract.refusals import refusing
 
 
 class Writes:

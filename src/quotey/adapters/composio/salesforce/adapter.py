@@ -20,7 +20,6 @@ from quotey.adapters.composio.salesforce.setup import survey
 from quotey.adapters.composio.salesforce.shape import record_of
 from quotey.adapters.composio.salesforce.writes import Writes
 from quotey.adapters.composio.settings import SalesforceSettings
-from quotey.adapters.composio.written import mapped
 from quotey.contract.adapter import Call, Capabilities, Tier
 from quotey.contract.drift import Survey
 from quotey.contract.dto import (
@@ -43,6 +42,7 @@ from quotey.contract.fields import Entity
 from quotey.contract.journal import OpKind
 from quotey.contract.mapper import Mapper
 from quotey.contract.mapping import Mapping as CrmMapping
+from quotey.contract.refusals import mapped
 from quotey.contract.shared import Shared
 
 CALLS = {

@@ -29,7 +29,7 @@ from quotey.adapters.composio.slot import (
     slot_of,
     slot_paths,
 )
-from quotey.adapters.composio.written import refusing, traced
+from quotey.adapters.composio.written import traced
 from quotey.contract.adapter import Call
 from quotey.contract.dto import (
     Attachment,
@@ -40,6 +40,7 @@ from quotey.contract.dto import (
 )
 from quotey.contract.errors import ErrorClass, Outcome, RemoteFailure
 from quotey.contract.fields import Entity
+from quotey.contract.refusals import refusing
 
 
 class Quotes:

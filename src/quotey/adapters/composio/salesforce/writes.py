@@ -30,13 +30,14 @@ from quotey.adapters.composio.salesforce.shape import (
 )
 from quotey.adapters.composio.salesforce.soql import Select, quoted
 from quotey.adapters.composio.settings import SalesforceSettings
-from quotey.adapters.composio.written import answer, elsewhere, not_there, refusing
+from quotey.adapters.composio.written import answer, elsewhere, not_there
 from quotey.contract.adapter import Call
 from quotey.contract.dto import RemoteWrite, Value
 from quotey.contract.errors import ErrorClass, RemoteFailure
 from quotey.contract.errors import Outcome as Effect
 from quotey.contract.fields import Entity
 from quotey.contract.mapper import Mapper, write_fields
+from quotey.contract.refusals import refusing
 
 MARK = 16
 """Characters of the mark that stands for a key."""
