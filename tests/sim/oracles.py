@@ -79,6 +79,7 @@ class Verdict:
     def hold(self) -> None:
         """Raise `Broken` at the first law that does not hold."""
         self.every_acknowledged_version_ended()
+        self.every_version_that_is_shown_went_out()
         self.the_crm_shows_the_newest()
         self.both_sides_agree()
         self.no_value_is_lost()
@@ -92,6 +93,17 @@ class Verdict:
             newer = [v for q, v in self.ledger.written if q == said.quote and v >= said.version]
             if not newer:
                 raise Broken("G2a", f"{said} never arrived, and nobody is told")
+
+    def every_version_that_is_shown_went_out(self) -> None:
+        """What stands here as the newest is there too, though nobody was told of it (G2a, CP-2)."""
+        newest = self.sight.rows(
+            "SELECT q.id AS quote, q.deal_id AS deal, max(v.version) AS version FROM quote AS q "
+            "JOIN quote_version AS v ON v.quote_id = q.id WHERE q.published = 1 GROUP BY q.id"
+        )
+        for row in newest:
+            known = (row["quote"], row["version"]) in self.ledger.written
+            if not known and not self._is_in_hand(row["quote"], row["deal"]):
+                raise Broken("G2a", f"{row} stands here and never went out")
 
     def the_crm_shows_the_newest(self) -> None:
         """At rest the CRM shows the newest acknowledged version (G5)."""
