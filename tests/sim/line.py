@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
-from quotey.contract.adapter import INVALID_CURSOR, Call, Capabilities, Tier
+from quotey.contract.adapter import Call, Capabilities, Tier
 from quotey.contract.dto import (
     Attachment,
     CrmAccountDto,
@@ -22,18 +22,18 @@ from quotey.contract.dto import (
     MarkerReading,
     MarkerState,
     QuoteMarker,
-    RemoteRecord,
     RemoteWrite,
     Value,
 )
-from quotey.contract.errors import Diagnostic, ErrorClass, Outcome, RemoteFailure, Severity
+from quotey.contract.errors import ErrorClass, Outcome, RemoteFailure
 from quotey.contract.fields import Entity
 from quotey.testing.crash import SimulatedCrash
-from tests.sim.crm import Crm, Mark, RefusedByCrmError, Revision
+from tests.sim.answers import page_after, refusal, remote, written
+from tests.sim.crm import Crm, Mark, RefusedByCrmError
 from tests.sim.faults import Dice
 from tests.sim.ledger import Ledger
-from tests.sim.scheduler import START, Process
-from tests.sim.words import canonical_of, wire_of
+from tests.sim.scheduler import Process
+from tests.sim.words import wire_of
 
 T = TypeVar("T")
 NEVER = 1e9
@@ -118,36 +118,9 @@ class Line:
         size = min(limit, self.page_size)
 
         def read() -> CrmSyncResultDto:
-            return self._page(entity, cursor, size)
+            return page_after(self.crm, self.dice, entity, cursor, size)
 
         return self._ask("sync_incremental", read, call)
-
-    def _page(self, entity: Entity, cursor: str, size: int) -> CrmSyncResultDto:
-        seen_at = self.crm.scheduler.now
-        if self.dice.strikes("stale_replica"):
-            seen_at -= self.dice.between("stale_replica", 0.0, self.crm.lag / 2 - 1)
-        since, began, after = _read_cursor(cursor, int(seen_at))
-        rows = [
-            (ref, one)
-            for ref, one in self.crm.shown(str(entity), seen_at)
-            if one.stamp >= since and (one.stamp, ref) > after
-        ]
-        page, more = rows[:size], len(rows) > size
-        following = f"{int(began - self.crm.lag)}"
-        if more:
-            ref, last = page[-1]
-            following = f"{since}/{began}/{last.stamp}/{ref}"
-        if more and self.dice.strikes("duplicate_page"):
-            following = cursor or f"{since}/{began}/-1/"
-        return CrmSyncResultDto(
-            entity=entity,
-            source_provider=self.provider,
-            source_ts=START + timedelta(seconds=int(seen_at)),
-            records=tuple(_remote(ref, one) for ref, one in page),
-            next_cursor=following,
-            has_more=more,
-            complete=not self.dice.strikes("cut_page"),
-        )
 
     def read_records(
         self, entity: Entity, crm_refs: tuple[str, ...], *, call: Call
@@ -159,7 +132,7 @@ class Line:
             for ref in dict.fromkeys(crm_refs):
                 one = self.crm.now(str(entity), ref)
                 if one is not None:
-                    found.append(_remote(ref, one))
+                    found.append(remote(ref, one))
                     self.ledger.has_read(self.process, str(entity), ref)
             return CrmSyncResultDto(
                 entity=entity,
@@ -185,7 +158,7 @@ class Line:
             ref, made, is_new = self.crm.create_deal(
                 fields, key=key, by=self.process.name, sent_at=sent_at
             )
-            return _written("deal", ref, made, deal_data, created=is_new)
+            return written("deal", ref, made, deal_data, created=is_new)
 
         return self._send(f"key {key}", "create_deal", write, call)
 
@@ -211,7 +184,7 @@ class Line:
             made = self.crm.update(
                 entity, ref, fields, key=key, by=f"{self.process.name}@{seen_at}", sent_at=sent_at
             )
-            return _written(entity, ref, made, updates)
+            return written(entity, ref, made, updates)
 
         return self._send(f"{entity} {ref}", f"update_{entity}", write, call)
 
@@ -235,7 +208,7 @@ class Line:
             made = self.crm.write_quote(
                 deal_id, mark, fields, token=token, by=self.process.name, sent_at=sent_at
             )
-            return _written("deal", deal_id, made, {})
+            return written("deal", deal_id, made, {})
 
         return self._send(f"deal {deal_id}", "write_quote", write, call)
 
@@ -306,7 +279,7 @@ class Line:
         try:
             request.answer = act()
         except RefusedByCrmError as refused:
-            request.failure = _refusal(refused)
+            request.failure = refusal(refused)
             return
         if self.dice.strikes("error_after"):
             request.failure = RemoteFailure(
@@ -324,55 +297,3 @@ class Line:
             now = self.crm.scheduler.now
         if end > now:
             process.wait(end - now)
-
-
-def _read_cursor(cursor: str, now: int) -> tuple[int, int, tuple[int, str]]:
-    """Give where the window begins, when it was opened, and behind what the page stands."""
-    parts = (cursor or "-1").split("/")
-    try:
-        since = int(parts[0])
-        if len(parts) == 1:
-            return since, now, (-1, "")
-        return since, int(parts[1]), (int(parts[2]), parts[3])
-    except (ValueError, IndexError):
-        why = Diagnostic(code=INVALID_CURSOR, severity=Severity.ERROR, message="never given")
-        raise RemoteFailure("410", error_class=ErrorClass.PERMANENT, diagnostics=(why,)) from None
-
-
-def _remote(ref: str, one: Revision) -> RemoteRecord:
-    return RemoteRecord(
-        crm_ref=ref,
-        source_ts=START + timedelta(seconds=one.stamp),
-        source_version=str(one.number),
-        payload=one.payload,
-        deleted=one.deleted,
-        merged_into=one.merged_into,
-    )
-
-
-def _written(
-    entity: str, ref: str, made: Revision, asked: Mapping[str, Value], *, created: bool = False
-) -> RemoteWrite:
-    values = canonical_of(entity, made.fields)
-    return RemoteWrite(
-        crm_ref=ref,
-        source_ts=START + timedelta(seconds=made.stamp),
-        source_version=str(made.number),
-        values={name: values[name] for name in asked if name in values},
-        created=created,
-    )
-
-
-_CODES = {"not_found": "remote_gone", "merged": "identity_mismatch"}
-
-
-def _refusal(refused: RefusedByCrmError) -> RemoteFailure:
-    if refused.code == "precondition":
-        return RemoteFailure("412", error_class=ErrorClass.CONFLICT)
-    why = Diagnostic(
-        code=_CODES[refused.code],
-        severity=Severity.ERROR,
-        message=f"{refused.code} {refused.ref}",
-        crm_ref=refused.ref,
-    )
-    return RemoteFailure("404", error_class=ErrorClass.PERMANENT, diagnostics=(why,))

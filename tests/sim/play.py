@@ -13,12 +13,13 @@ from pathlib import Path
 
 import structlog
 
-from tests.sim.actors import Stage, operating, people, selling, syncing
+from tests.sim.actors import Stage, operating, selling, syncing
 from tests.sim.crm import Crm
 from tests.sim.faults import Dice, Profile
 from tests.sim.home import Home, copied, make_template
 from tests.sim.ledger import Broken, Ledger
 from tests.sim.oracles import Verdict, Watch
+from tests.sim.people import people
 from tests.sim.scheduler import Process, Scheduler
 from tests.sim.sight import Sight
 from tests.sim.words import mapping

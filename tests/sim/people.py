@@ -1,0 +1,45 @@
+"""People who work in the CRM itself: edits, marks of other desks, ends, merges, bad values."""
+
+from __future__ import annotations
+
+from tests.sim.actors import Stage
+from tests.sim.crm import Mark, RefusedByCrmError
+
+
+def people(stage: Stage, until: float) -> None:
+    """Have somebody in the CRM do something, again and again, until a time."""
+    dice = stage.dice.stream("people")
+
+    def act() -> None:
+        if stage.scheduler.now < until and not stage.dice.calm:
+            try:
+                _meddle(stage)
+            except RefusedByCrmError:
+                stage.ledger.probe("the CRM refused people")
+            stage.scheduler.at(stage.scheduler.now + dice.uniform(1.0, 30.0), act)
+
+    stage.scheduler.at(0.0, act)
+
+
+def _meddle(stage: Stage) -> None:
+    crm, dice, now = stage.crm, stage.dice.stream("people"), stage.scheduler.now
+    living = crm.refs("deal")
+    if not living:
+        return
+    ref = dice.choice(living)
+    if stage.dice.strikes("foreign_marker"):
+        other = Mark("inst_other", f"q_other_{int(now)}", dice.randint(1, 9), "d")
+        crm.mark(ref, other, {"quote_total": "1"}, by="people", sent_at=now)
+    if stage.dice.strikes("foreign_edit"):
+        name = dice.choice(["name", "amount", "stage", "region"])
+        value = stage.ledger.amount() if name == "amount" else stage.ledger.word()
+        crm.change("deal", ref, {name: value}, by="people", sent_at=now)
+        account = dice.choice(crm.refs("account"))
+        crm.change("account", account, {"name": stage.ledger.word()}, by="people", sent_at=now)
+    if stage.dice.strikes("poison"):
+        crm.change("deal", ref, {"amount": "not money"}, by="people", sent_at=now)
+        stage.ledger.probe("poison")
+    if stage.dice.strikes("delete") and len(living) > 1:
+        crm.delete("deal", ref)
+    elif stage.dice.strikes("merge") and len(living) > 2:
+        crm.merge("deal", ref, dice.choice([one for one in living if one != ref]))
