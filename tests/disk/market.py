@@ -114,21 +114,22 @@ class Market:
         """Hold what is true after any death: whole file, all acks, nothing twice, none older."""
         with open_store(self.database, role="desk") as store:
             assert store.admin.check() == ()
-        kept = {
-            (str(quote), int(str(version)), str(total))
-            for quote, version, total in self.rows(
-                "SELECT quote_id, version, total FROM quote_version"
-            )
-        }
-        lost = self.told - kept
-        assert not lost, f"acknowledged and lost: {lost}"
-        counts = Counter(self.writes())
-        assert sum(count - 1 for count in counts.values()) <= twice, counts.most_common(3)
+        assert not self.lost(), f"acknowledged and lost: {self.lost()}"
+        assert self.written_twice() <= twice, Counter(self.writes()).most_common(3)
         if not twice:
             newest: dict[str, int] = {}
             for write in self.writes():
                 assert write.version > newest.get(write.quote, 0), f"{write} came after a newer one"
                 newest[write.quote] = write.version
+
+    def lost(self) -> set[Told]:
+        """Give what was acknowledged and is not there."""
+        rows = self.rows("SELECT quote_id, version, total FROM quote_version")
+        return self.told - {(str(one), int(str(number)), str(total)) for one, number, total in rows}
+
+    def written_twice(self) -> int:
+        """Count the writes that the CRM took again."""
+        return sum(count - 1 for count in Counter(self.writes()).values())
 
     def rows(self, sql: str) -> list[tuple[apsw.SQLiteValue, ...]]:
         """Read the database as another program does."""

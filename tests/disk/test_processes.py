@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 import signal
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,9 +40,8 @@ def test_sellers_that_are_killed_lose_nothing_and_write_nothing_twice(ram: Path)
             kills_in_work=told,
             acknowledged=len(market.told),
             written=len(market.writes()),
-            written_twice=0,
-            lost=0,
-            corrupt=0,
+            written_twice=market.written_twice(),
+            lost=len(market.lost()),
         )
 
 
@@ -74,17 +72,14 @@ def test_a_seller_that_is_stopped_beyond_its_lease_changes_nothing_when_it_wakes
             market.check(twice=2 * (turn + 1) if late else 0)
         market.come_to_rest()
         market.check(twice=2 * STOPS if late else 0)
-        counts = Counter(market.writes())
         keep(
             f"stops-{'look' if late else 'write'}",
             f"STOPS={STOPS} KEEP_PROOF=1 pytest tests/disk/test_processes.py -k stopped",
             runs=STOPS,
             stops=STOPS,
             acknowledged=len(market.told),
-            written_twice=sum(count - 1 for count in counts.values()),
-            lost=0,
-            corrupt=0,
-            shown_in_the_end="the newest version of every quote",
+            written_twice=market.written_twice(),
+            lost=len(market.lost()),
         )
 
 
