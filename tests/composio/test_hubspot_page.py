@@ -26,3 +26,11 @@ def test_the_page_lists_every_property_with_its_type_and_uniqueness(tmp_path: Pa
             if name.startswith("quotey_")
         }
     assert listed == made
+
+
+def test_a_field_that_is_joined_shows_every_place(tmp_path: Path) -> None:
+    with shopfront(tmp_path) as portal:
+        rows = portal("crm", "mapping", "show", "--entity", "contact", "--json").data["fields"]
+        paths = {row["field"]: row["path"] for row in rows}
+    assert paths["name"] == "properties.firstname + properties.lastname"
+    assert paths["email"] == "properties.email"

@@ -178,6 +178,29 @@ def test_a_quote_that_was_written_over_another_ones_is_told() -> None:
         assert msgspec.json.decode(failure.loser, type=QuoteMarker) == theirs
 
 
+def test_of_several_quotes_written_over_the_newest_is_told_also_when_a_third_came_after() -> None:
+    with closing(HubSpotWorld()) as world:
+        deal = a_deal(world)
+        newest, older, after = (marker_of(a_summary(version=one)) for one in (9, 4, 6))
+        written = False
+
+        def meddling(op: Op) -> Outcome | None:
+            nonlocal written
+            if op.name.startswith("Updating deals"):
+                world.write_marker(deal, newest)
+                world.write_marker(deal, older)
+                written = True
+            elif written:
+                world.write_marker(deal, after)
+                written = False
+            return None
+
+        failure = refusal(lambda: _write(meddle(world.adapter, meddling), deal))
+        assert (failure.error_class, failure.outcome) == (ErrorClass.CONFLICT, Effect.APPLIED)
+        assert msgspec.json.decode(failure.loser, type=QuoteMarker) == newest
+        assert reading(world, deal).marker == after
+
+
 def test_a_quote_over_which_another_wrote_shows_the_others_marker() -> None:
     with closing(HubSpotWorld()) as world:
         deal = a_deal(world)

@@ -46,6 +46,19 @@ def test_the_echo_of_our_own_create_is_no_second_deal(synced: World) -> None:
     assert id_ in {deal.id for deal in deals}
 
 
+def test_that_somebody_goes_back_to_what_stood_before_our_write_is_news(synced: World) -> None:
+    before = synced.deal("D-1").local["name"]
+    assert before is not None
+    op = synced.edit(Entity.DEAL, "D-1", name="Ours")
+    assert push.drain(synced.run()).counts.delivered == 1
+    assert synced.op(op).state is OpState.DELIVERED
+    synced.crm.set("deal", "D-1", {"name": before})
+    synced.turn(seconds=60)
+    synced.sync()
+    assert synced.remote("deal", "D-1")["name"] == before
+    assert synced.deal("D-1").local["name"] == before
+
+
 def test_an_echo_that_comes_before_the_answer_waits_for_it(synced: World) -> None:
     id_, op = synced.new_deal("A-1", "Fresh")
     synced.crm.fail("timeout_after", operation="create_deal")

@@ -13,7 +13,7 @@ from quotey.app.wiring import House
 from quotey.contract.dto import RemoteRecord
 from quotey.contract.errors import Diagnostic, MappingError, Severity, UsageError
 from quotey.contract.fields import MIRRORED, Direction, Entity, FieldType, Need, Policy, Strategy
-from quotey.contract.mapping import BacklogEntry, EntityMapping, FieldMapping, Mapping
+from quotey.contract.mapping import BacklogEntry, EntityMapping, FieldMapping, Join, Mapping
 
 MAX_PAYLOAD_BYTES = 1_000_000
 TRIAL_REF = "trial"
@@ -91,7 +91,7 @@ def _row(of: EntityMapping, field: FieldMapping) -> MappedField:
     return MappedField(
         entity=of.entity,
         field=field.name,
-        path=field.path,
+        path=_path(field),
         need=field.need,
         type=field.type,
         direction=field.direction,
@@ -101,6 +101,12 @@ def _row(of: EntityMapping, field: FieldMapping) -> MappedField:
         transform=_transform_name(field),
         note=field.note,
     )
+
+
+def _path(field: FieldMapping) -> str:
+    """Say where the field stands: a join stands in several places."""
+    joined = field.transform
+    return " + ".join(joined.paths) if isinstance(joined, Join) else field.path
 
 
 def _transform_name(field: FieldMapping) -> str:

@@ -102,9 +102,10 @@ def draw_plan(screen: Screen, plan: SyncPlan) -> None:
 
 def _draw_record(screen: Screen, record: PlannedRecord) -> None:
     screen.line()
-    name = record.entity_id or f"(crm {record.crm_ref})"
+    name = " ".join(filter(None, (record.entity_id, f"(crm {record.crm_ref})")))
+    called = f'  "{record.name}"' if record.name else ""
     clash = f"  conflicts: {', '.join(record.conflicts)}" if record.conflicts else ""
-    screen.line(f"{record.action} {record.entity}/{name}{clash}", style="bold")
+    screen.line(f"{record.action} {record.entity}/{name}{called}{clash}", style="bold")
     for problem in record.problems:
         screen.line(f"  {problem}", style="warn")
     screen.table(

@@ -212,6 +212,7 @@ def _planned(entity: Entity, one: Judged) -> PlannedRecord:
         crm_ref=one.seen.record.crm_ref,
         entity_id=one.entity_id,
         action=action,
+        name=(one.plan.record.local.get("name") or "") if one.plan.record is not None else "",
         fields=_first_values(one) if one.plan.kind == "create" else _fields(one.plan.decisions),
         conflicts=tuple(dict.fromkeys(item.conflict_type for item in one.plan.items)),
         problems=problems,

@@ -97,13 +97,14 @@ class PlannedRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What a sync would do to one record: create, update, gone, conflict or would_fail.
 
     `entity_id` is ours; "" when the record would be rejected and never got one. `problems` are
-    the sentences of a would-fail.
+    the sentences of a would-fail. `name` is what it is called here, "" while nobody knows.
     """
 
     entity: Entity
     crm_ref: str
     entity_id: str
     action: str
+    name: str = ""
     fields: tuple[PlannedField, ...] = ()
     conflicts: tuple[ConflictType, ...] = ()
     problems: tuple[str, ...] = ()
