@@ -15,6 +15,8 @@ MAX_BYTES = 4_096
 MAX_DEPTH = 8
 """Levels of a nested extra; a deeper one could not be written again where it is stored."""
 
+_NESTED = (dict, list)
+
 Tree = dict[str, "Tree"]
 
 
@@ -38,7 +40,7 @@ class Extras:
         for path, value in _beside(self._mapped, payload, ""):
             if len(found) == MAX_KEYS:
                 break
-            if isinstance(value, dict | list) and not is_shallow(value, MAX_DEPTH):
+            if isinstance(value, _NESTED) and not is_shallow(value, MAX_DEPTH):
                 continue
             if size > MAX_BYTES:
                 needed = len(path) + len(msgspec.json.encode(value))
@@ -64,7 +66,7 @@ def is_shallow(value: object, depth: int) -> bool:
     >>> is_shallow([[1]], 2), is_shallow([[1]], 1)
     (True, False)
     """
-    if not isinstance(value, dict | list):
+    if not isinstance(value, _NESTED):
         return True
     inner = value.values() if isinstance(value, dict) else value
     return depth > 0 and all(is_shallow(one, depth - 1) for one in inner)

@@ -240,4 +240,7 @@ class _EntityReader:
 
 
 def _canonical(typed: dict[str, Any]) -> Canonical:
-    return {name: None if value is None else as_text(value) for name, value in typed.items()}
+    return {
+        name: value if value is None or value.__class__ is str else as_text(value)
+        for name, value in typed.items()
+    }

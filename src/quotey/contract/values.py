@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from quotey.contract.currencies import MINOR_UNITS
 from quotey.contract.dto import Value
@@ -147,10 +148,10 @@ def read_text(raw: object, max_bytes: int = NAME_BYTES) -> str:
     ends are allowed).
     """
     text = raw.strip() if isinstance(raw, str) else _written(raw)
-    if not _is_plain_ascii(text):
-        _refuse_controls(text)
-        text = unicodedata.normalize("NFC", text).strip()
-    return _measured(text, max_bytes)
+    if text.isascii() and text.isprintable():  # nearly all is: nothing to normalise or to refuse
+        return text if len(text) <= max_bytes else _measured(text, max_bytes)
+    _refuse_controls(text)
+    return _measured(unicodedata.normalize("NFC", text).strip(), max_bytes)
 
 
 def shown(raw: object) -> str:
@@ -165,11 +166,6 @@ def shown(raw: object) -> str:
         return "a list" if isinstance(raw, list) else "an object"
     text = ascii(raw[:40] if isinstance(raw, str) else raw)
     return text if len(text) <= 40 else f"{text[:38]}…'"  # noqa: PLR2004
-
-
-def _is_plain_ascii(text: str) -> bool:
-    """Nearly all text is printable ASCII: nothing in it to normalise or to refuse."""
-    return text.isascii() and text.isprintable()
 
 
 def _refuse_controls(text: str) -> None:
@@ -242,6 +238,11 @@ def _date(raw: object) -> date:
     text = raw.strip() if isinstance(raw, str) else ""
     if not _DATE.fullmatch(text):
         raise ValueError(f"{shown(raw)} is not a date like 2026-01-31")
+    return _day(text)
+
+
+@lru_cache(maxsize=8_192)  # the same few thousand days come again and again
+def _day(text: str) -> date:
     try:
         return in_range(date.fromisoformat(text))
     except ValueError as error:
@@ -259,10 +260,10 @@ def _ref(raw: object) -> str:
     """Read an id; it is opaque, so it is not normalised, not even to NFC."""
     if isinstance(raw, int) and not isinstance(raw, bool) and abs(raw) < 10**_ID_DIGITS:
         return str(raw)
-    if not isinstance(raw, str) or is_blank(raw):
+    text = raw.strip() if isinstance(raw, str) else ""
+    if not text:
         raise ValueError(f"{shown(raw)} is not an id")
-    text = raw.strip()
-    if not _is_plain_ascii(text):
+    if not (text.isascii() and text.isprintable()):
         _refuse_controls(text)
     return _measured(text, NAME_BYTES)
 

@@ -59,13 +59,15 @@ class Seal:
     """The audit key at work."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
         # A copy of a keyed hash costs two thirds of setting the key anew.
         self._keyed = hmac.new(key, digestmod="sha256")
+        self._salted = hashlib.blake2b(key=key, digest_size=_SALT_BYTES)
 
     def salt(self, seq: int) -> bytes:
         """Give the salt of a body: not to be guessed without the key, the same with it."""
-        return hashlib.blake2b(b"salt%d" % seq, key=self._key, digest_size=_SALT_BYTES).digest()
+        salted = self._salted.copy()
+        salted.update(b"salt%d" % seq)
+        return salted.digest()
 
     def mac(self, meta: Row, digest: bytes, prev: bytes) -> bytes:
         """Give what says that nothing of this link, or before it, was changed."""

@@ -41,7 +41,12 @@ _CONFIG = (
     (apsw.SQLITE_DBCONFIG_DQS_DDL, 0),
     (apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0),
     (apsw.SQLITE_DBCONFIG_DEFENSIVE, 1),
+    # Else a statement on a table with a partial index is planned anew whenever it is bound anew.
+    (apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1),
 )
+_STATEMENTS = 512
+"""How many prepared statements are kept. The library gives every row of `write_many` a new place
+among them, so that a few places would be cleared by one page of records."""
 _STEP = 0.002
 """Seconds between two looks at a lock. SQLite's own handler waits up to 0.1 s and so misses the
 short gaps that a busy writer leaves between its pages."""
@@ -69,7 +74,9 @@ def connect(path: Path, *, busy_timeout: float) -> apsw.Connection:
             f"SQLite {version} can lose committed data when two processes write. {NOTHING_CHANGED}",
             next=("pip install --upgrade apsw",),
         )
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection = apsw.Connection(
+        str(path), flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=_STATEMENTS
+    )
     connection.set_busy_handler(_patience(busy_timeout))
     for option, value in _CONFIG:
         connection.config(option, value)

@@ -37,11 +37,12 @@ def carry_out(
     `carrying` is the operation that is being sent while this is decided, if any.
     """
     run.store.records.put_many([one.plan.record for one in judged if one.plan.record is not None])
-    run.store.audit.append([event_ for one in judged for event_ in _events(run, entity, one)])
+    run.store.audit.append(_events(run, entity, judged))
     _quarantine(run, entity, judged)
     conflicts = 0
     for one in judged:
-        conflicts += _leave_items(run, one.plan)
+        if one.plan.items:
+            conflicts += _leave_items(run, one.plan)
         closed = items.close(run, entity, one.entity_id, one.plan.resolved)
         if closed or (one.was_out and _is_let_in(one)):
             _let_go(run, entity, one.entity_id)
@@ -66,9 +67,12 @@ def _let_go(run: Run, entity: Entity, entity_id: str) -> None:
         run.store.outbox.set_state(held, OpState.QUEUED, at=run.now(), due_at=run.now())
 
 
-def _events(run: Run, entity: Entity, one: Judged) -> list[AuditEvent]:
+def _events(run: Run, entity: Entity, judged: Sequence[Judged]) -> list[AuditEvent]:
+    """Build the events of a page: it is one transaction, so they have one moment."""
+    now = run.now()
     return [
-        event(run, kind, entity=entity, entity_id=one.entity_id, body=_body(one, body))
+        event(run, kind, entity=entity, entity_id=one.entity_id, body=_body(one, body), at=now)
+        for one in judged
         for kind, body in one.plan.audit
     ]
 
@@ -76,14 +80,16 @@ def _events(run: Run, entity: Entity, one: Judged) -> list[AuditEvent]:
 def _body(one: Judged, body: dict[str, object]) -> dict[str, object]:
     """Add to the decisions what was known when they were taken (seed 5.3, G4)."""
     record, kept = one.seen.record, one.plan.record
-    told = {decision.field: decision.sentence for decision in one.plan.decisions}
-    facts: dict[str, object] = {
+    known: dict[str, object] = {
+        **body,
         "crm_ref": record.crm_ref,
         "source_ts": record.source_ts.isoformat(),
         "source_version": record.source_version,
         "local_version": kept.local_version if kept is not None else 0,
     }
-    return body | facts | ({"sentences": told} if told else {})
+    if one.plan.decisions:
+        known["sentences"] = {each.field: each.sentence for each in one.plan.decisions}
+    return known
 
 
 def _leave_items(run: Run, plan: RecordPlan) -> int:

@@ -7,6 +7,7 @@ outside a transaction; `judge` and `apply` run inside the one that stores their 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -110,6 +111,8 @@ class _Known(msgspec.Struct, frozen=True):
     with_items: frozenset[str]
     creating_for: frozenset[str]
     parked: frozenset[str]
+    now: datetime
+    ids: dict[str, str]  # of those that are not mirrored yet, by ref
 
 
 def judge(
@@ -139,7 +142,8 @@ def _fetch(
     store, refs = run.store, [one.record.crm_ref for one in seen]
     mirrors = store.records.by_refs(run.connection, entity, refs)
     ids = [mirror.id for mirror in mirrors.values()]
-    new_ids = [local_id(run.connection, entity, ref) for ref in refs if ref not in mirrors]
+    new = {ref: local_id(run.connection, entity, ref) for ref in refs if ref not in mirrors}
+    now = run.now()
     parent_refs = sorted({one.parent_ref for one in seen if one.parent_ref is not None})
     parents = store.records.ids_of(run.connection, Entity.ACCOUNT, parent_refs)
     return _Known(
@@ -147,11 +151,13 @@ def _fetch(
         aliases=store.records.aliased(entity, ids) if ids else {},
         kept_out=store.quarantine.by_refs(run.connection, entity, refs),
         parents={**more_parents, **parents},
-        locks=store.locks.active(entity, ids, run.now()) if ids else {},
+        locks=store.locks.active(entity, ids, now) if ids else {},
         in_flight=store.outbox.in_flight_values(run.connection, entity, ids) if ids else {},
-        with_items=frozenset(store.items.open_for(entity, [*ids, *new_ids])),
-        creating_for=_creating_for(run) if entity is Entity.DEAL and new_ids else frozenset(),
+        with_items=frozenset(store.items.open_for(entity, [*ids, *new.values()])),
+        creating_for=_creating_for(run) if entity is Entity.DEAL and new else frozenset(),
         parked=parking.not_taken(run, entity),
+        now=now,
+        ids=new,
     )
 
 
@@ -173,7 +179,7 @@ def _creating_for(run: Run) -> frozenset[str]:
 def _judge_one(run: Run, entity: Entity, seen: Seen, known: _Known) -> Judged:
     record = seen.record
     mirror = known.mirrors.get(record.crm_ref)
-    id_ = mirror.id if mirror else local_id(run.connection, entity, record.crm_ref)
+    id_ = mirror.id if mirror else known.ids[record.crm_ref]
     waiting = known.kept_out.get(record.crm_ref)
     if waiting is not None and waiting.payload is not None and is_older(record, waiting):
         return Judged(seen, id_, RecordPlan(kind="stale"))
@@ -203,7 +209,7 @@ def _judge_mapped(
     values, parent_ref = _with_parent(mapped.values, known.parents)
     if mirror is None and values.get(PARENT) in known.creating_for:
         return Judged(seen, id_, wait_for_create(seen.record, entity))
-    waits = missing_for(run.mapped(entity), known.parked) if mirror is None else ()
+    waits = missing_for(run.mapped(entity), known.parked) if mirror is None and known.parked else ()
     if waits:
         return Judged(seen, id_, wait_for_fields(seen.record, entity, waits))
     plan = plan_record(
@@ -214,7 +220,7 @@ def _judge_mapped(
             values=values,
             record=seen.record,
             content_hash=seen.content_hash,
-            now=run.now(),
+            now=known.now,
             mirror=mirror,
             locks=known.locks.get(id_, {}),
             in_flight=known.in_flight.get(id_, {}),

@@ -198,12 +198,18 @@ def note(run: Run, kind: str, *, entity: str = "", entity_id: str = "", **body: 
 
 
 def event(
-    run: Run, kind: str, *, entity: str, entity_id: str, body: dict[str, object]
+    run: Run,
+    kind: str,
+    *,
+    entity: str,
+    entity_id: str,
+    body: dict[str, object],
+    at: datetime | None = None,
 ) -> AuditEvent:
-    """Build an audit event of this run."""
+    """Build an audit event of this run; `at` is the present moment unless it is given."""
     return AuditEvent(
         kind=kind,
-        at=run.now(),
+        at=at or run.now(),
         actor=run.actor,
         correlation_id=run.correlation_id,
         connection=run.connection,
