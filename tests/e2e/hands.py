@@ -9,6 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 PASSWORD = "e2e-only-password"
+OURS, SELLER = "quotey", "seller"
+"""Quotey's own user, with the rights that the how-to asks for, and a person who sells."""
+GROUPS = ("Sales", "Sale Opportunity")
 
 
 class TrytonError(Exception):
@@ -52,7 +55,7 @@ class Hands:
 
 
 def set_up(hands: Hands) -> None:
-    """Give the database a company with an employee, and two currencies."""
+    """Give the database a company with an employee, two currencies, and users who are no admin."""
     currencies = {}
     for code in ("EUR", "USD"):
         rate = [["create", [{"rate": decimal(1)}]]]
@@ -69,3 +72,8 @@ def set_up(hands: Hands) -> None:
         "employee": employee,
     }
     hands("res.user.write", [hands.user_id], mine)
+    groups = hands("res.group.search", [["name", "in", list(GROUPS)]], 0, None, None)
+    assert len(groups) == len(GROUPS)
+    for login in (OURS, SELLER):
+        user = {"name": login.title(), "login": login, "password": PASSWORD}
+        hands("res.user.create", [{**user, **mine, "groups": [["add", groups]]}])

@@ -1,6 +1,6 @@
 """A real Tryton server on loopback, from `.venv-e2e`: prepared once, copied for each run.
 
-What is prepared is kept in `.venv-e2e/kept` under a name that changes with the lock file. Nothing
+What is prepared is kept in `.venv-e2e/kept` under a name that changes with what makes it. Nothing
 is left behind: databases stand in a temporary folder, and the servers are stopped with it.
 """
 
@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.e2e.hands import PASSWORD, Hands, set_up
+from tests.e2e.hands import OURS, PASSWORD, Hands, set_up
 
 ROOT = Path(__file__).parents[2]
 VENV = ROOT / ".venv-e2e"
@@ -39,22 +39,23 @@ class Tryton:
     """A running server with one database; `url` and `database` are its settings."""
 
     database = "demo"
-    user = "admin"
+    user = OURS
     password = PASSWORD
 
     def __init__(self, url: str, file: Path | None) -> None:
         self.url = url
         self.file = file
 
-    def hands(self) -> Hands:
+    def hands(self, user: str = "admin") -> Hands:
         """Give hands of another user of the same server."""
-        return Hands(self.url, self.database)
+        return Hands(self.url, self.database, user)
 
 
 def kept(name: str) -> Path:
-    """Say where something that was prepared is kept, for these versions."""
-    versions = hashlib.sha256((ROOT / "requirements-e2e.lock").read_bytes()).hexdigest()[:12]
-    return VENV / "kept" / f"{versions}-{name}"
+    """Say where something that was prepared is kept, for these versions and this set-up."""
+    made_from = (ROOT / "requirements-e2e.lock", Path(__file__).with_name("hands.py"))
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in made_from)).hexdigest()[:12]
+    return VENV / "kept" / f"{digest}-{name}"
 
 
 def free_port() -> int:
