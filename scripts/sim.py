@@ -5,8 +5,8 @@
     python scripts/sim.py --part 3 --record     the third part of the long run, into the proof
 
 Seeds rotate with the commit, so that every day looks at others; `--base` fixes where they begin.
-A failing seed is made small and told on one page. With `--record` the figures are added to
-docs/reference/proof/sim.json.
+A failing seed is made small and told on one page. With `--record` the figures are written into
+docs/reference/proof/, those of a part into a file of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,7 +27,7 @@ from tests.sim.probes import missed, table  # noqa: E402
 from tests.sim.run import Ensemble, run  # noqa: E402
 from tests.sim.shrink import page, shrink  # noqa: E402
 
-PROOF = ROOT / "docs" / "reference" / "proof" / "sim.json"
+PROOF = ROOT / "docs" / "reference" / "proof"
 PART = 2500
 """Seeds of one part of the long run: less than an hour on two cores."""
 ENOUGH = 1000
@@ -37,7 +38,7 @@ def main(words: list[str]) -> int:
     """Play, tell, and end with 1 when a promise was broken or a path was never reached."""
     asked = _asked(words)
     chosen = _chosen(asked)
-    found = run(chosen, processes=asked.processes)
+    found = run(chosen, processes=asked.processes, told=_progress(len(chosen)))
     figures, reached = found.figures(), table(found.outcomes)
     print(json.dumps(figures, indent=2))
     never = missed(reached, 1) if len(chosen) >= ENOUGH else []
@@ -76,6 +77,16 @@ def _chosen(asked: argparse.Namespace) -> list[int]:
     return [*booked(), *range(base, base + asked.seeds)]
 
 
+def _progress(total: int) -> Callable[[int, int], None]:
+    """Give what tells, now and then, how far it is; on standard error, apart from the figures."""
+
+    def told(done: int, broken: int) -> None:
+        if done % 100 == 0 or done == total:
+            print(f"{done:,} of {total:,} worlds played, {broken} broken", file=sys.stderr)
+
+    return told
+
+
 def _base() -> int:
     """Give where seeds begin for this commit; 10,000 apart, so that days do not meet."""
     told = subprocess.run(
@@ -94,15 +105,19 @@ def _tell_failures(found: Ensemble, *, shrinking: bool) -> None:
 
 def _record(found: Ensemble, reached: dict[str, int], asked: argparse.Namespace) -> None:
     """Write the figures of this run; the page of proofs is made from them."""
-    base = "" if asked.base is None else f' SIM_ARGS="--base {asked.base}"'
+    base = f'SIM_ARGS="--base {_base() if asked.base is None else asked.base}"'
+    part = asked.part
     told = {
-        "name": "simulated worlds",
-        "command": f"make sim SEEDS={asked.seeds}{base}",
+        "name": "simulated worlds" if part is None else f"simulated worlds, part {part}",
+        "command": f"make sim SEEDS={asked.seeds} {base}"
+        if part is None
+        else f"make soak PART={part} {base}",
         **found.figures(),
         "rare_paths_reached": f"{sum(map(bool, reached.values()))} of {len(reached)}",
     }
-    PROOF.parent.mkdir(parents=True, exist_ok=True)
-    PROOF.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    proof = PROOF / ("sim.json" if part is None else f"sim-part-{part}.json")
+    proof.parent.mkdir(parents=True, exist_ok=True)
+    proof.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

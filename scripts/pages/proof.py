@@ -12,7 +12,18 @@ from pathlib import Path
 from scripts.pages.markdown import MADE, table
 
 PROOFS = Path(__file__).resolve().parents[2] / "docs" / "reference" / "proof"
-BROKEN = ("lost", "corrupt", "doubled", "reordered", "stalled", "missing", "stale", "survivors")
+BROKEN = (
+    "lost",
+    "corrupt",
+    "doubled",
+    "reordered",
+    "stalled",
+    "missing",
+    "stale",
+    "survivors",
+    "failures",
+    "differing",
+)
 """Figures that count broken promises; all others count what was tried."""
 
 INTRO = """\

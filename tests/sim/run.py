@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
@@ -69,12 +69,22 @@ def _one(seed: int) -> tuple[Outcome, float]:
     return kept, time.process_time() - began
 
 
-def run(seeds: Sequence[int], *, processes: int = 1, again: int = AGAIN) -> Ensemble:
-    """Play these seeds; every `again`-th is played elsewhere too and must agree to the byte."""
+def run(
+    seeds: Sequence[int],
+    *,
+    processes: int = 1,
+    again: int = AGAIN,
+    told: Callable[[int, int], None] = lambda _done, _broken: None,
+) -> Ensemble:
+    """Play these seeds; every `again`-th is played elsewhere too and must agree to the byte.
+
+    `told` hears after each play how many are done, and how many of them broke a law.
+    """
     found = Ensemble()
     for outcome, cpu in _all(seeds, processes):
         found.outcomes.append(outcome)
         found.cpu_seconds += cpu
+        told(len(found.outcomes), len(found.failures))
     twice = seeds[::again] if again else []
     found.replayed = len(twice)
     digests = {one.seed: one.digest for one in found.outcomes}
