@@ -86,6 +86,7 @@ Act = Callable[[TrytonAdapter], object]
         (WRITE, answer(b"<html>"), ErrorClass.UNKNOWN, Outcome.UNKNOWN),
         (WRITE, answer({"id": 1}), ErrorClass.UNKNOWN, Outcome.UNKNOWN),
         (WRITE, answer(b"", status="404 None"), ErrorClass.PERMANENT, Outcome.NOT_APPLIED),
+        (READ, answer(b"", status="403 Forbidden"), ErrorClass.AUTH, Outcome.NOT_APPLIED),
         (
             WRITE,
             answer({"error": ["ConcurrencyException", "Records were modified"]}),

@@ -50,6 +50,11 @@ def test_a_retry_finds_its_own_write_already_there() -> None:
     assert guard(marker(2)) == AlreadyThere()
 
 
+def test_our_own_write_that_lacks_a_step_is_sent_again() -> None:
+    reading = MarkerReading(state=MarkerState.OURS, marker=marker(2), unfinished=True)
+    assert guard_writeback(marker(), reading, None) == Send()
+
+
 def test_a_newer_version_there_makes_ours_stale() -> None:
     assert guard(marker(3)) == Stale("newer_version", marker(3))
 
@@ -133,7 +138,9 @@ markers = st.builds(
     digest=st.sampled_from(("d", "e")),
 )
 readings = st.one_of(
-    st.builds(MarkerReading, state=st.just(MarkerState.OURS), marker=markers),
+    st.builds(
+        MarkerReading, state=st.just(MarkerState.OURS), marker=markers, unfinished=st.booleans()
+    ),
     st.builds(MarkerReading, state=st.sampled_from(MarkerState)),
 )
 leaves = st.sampled_from((None, "q_1", "q_2", "i_2/q_1", "i_2/q_2"))
@@ -150,17 +157,18 @@ def test_the_guard_never_sends_over_a_newer_or_foreign_marker(
             ours.instance_id,
             ours.quote_id,
         ):
-            assert there.version < ours.version
+            assert there.version < ours.version or (there == ours and reading.unfinished)
         elif there is not None:
             assert replaces in (there.quote_id, f"{there.instance_id}/{there.quote_id}")
 
 
 @given(markers, readings, leaves)
-def test_only_the_very_same_marker_is_already_there(
+def test_only_the_very_same_and_finished_marker_is_already_there(
     ours: QuoteMarker, reading: MarkerReading, replaces: str | None
 ) -> None:
     verdict = guard_writeback(ours, reading, replaces)
-    assert isinstance(verdict, AlreadyThere) == (reading.marker == ours)
+    whole = reading.marker == ours and not reading.unfinished
+    assert isinstance(verdict, AlreadyThere) == whole
 
 
 # --- superseding ---------------------------------------------------------------------------------

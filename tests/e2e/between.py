@@ -6,6 +6,7 @@ import json
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from quotey.testing.world import Fault
@@ -22,6 +23,7 @@ class Between:
         self.log: list[str] = []
         self.passed: list[str] = []
         self._faults: list[tuple[Fault, bool, float | None]] = []
+        self._cuts: dict[str, Callable[[], object]] = {}
         self._closed_to_us = False
         self._server = ThreadingHTTPServer(
             ("127.0.0.1", 0), type("Handler", (_Handler,), {"between": self})
@@ -38,6 +40,13 @@ class Between:
             return
         lost = fault in (Fault.TIMEOUT_BEFORE, Fault.TIMEOUT_AFTER)
         self._faults += [(fault, lost and operation in WRITES, retry_after)] * times
+
+    def cut(self, method: str, instead: Callable[[], object] = list) -> None:
+        """Let the next call of this method never arrive; `instead` happens."""
+        self._cuts[f"model.{method}"] = instead
+
+    def take_cut(self, method: str) -> Callable[[], object] | None:
+        return self._cuts.pop(method, None)
 
     def reauthorise(self) -> None:
         self._closed_to_us = False
@@ -65,6 +74,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         method = json.loads(body)["method"]
         self.between.log.append(method)
+        if (instead := self.between.take_cut(method)) is not None:
+            instead()
+            self.close_connection = True
+            return
         due = self.between.next_fault(method)
         fault, wait = due or (None, None)
         if fault is Fault.TIMEOUT_BEFORE:

@@ -11,29 +11,20 @@ from pathlib import Path
 import pytest
 
 from quotey.adapters.tryton.values import from_wire
-from quotey.app.facade import Quotey, open_quotey
+from quotey.app.facade import Quotey
 from quotey.contract.errors import ExitCode
 from quotey.contract.fields import Entity
 from quotey.contract.reconciliation import ConflictType
 from quotey.desk.quote_checks import QuoteTerms
-from quotey.sync.clock import Clock, SystemClock
+from quotey.sync.clock import SystemClock
 from quotey.testing.clock import VirtualClock
 from quotey.testing.world import a_deal, an_account
+from tests.e2e.desk import open_on, own_id
 from tests.e2e.hands import SELLER, decimal
 from tests.e2e.server import Tryton
 from tests.e2e.world import TrytonWorld
 
 pytestmark = pytest.mark.e2e
-
-CONFIG = """
-[connections.main]
-provider = "tryton"
-base_url = "{url}"
-database = "demo"
-user = "quotey"
-loopback = true
-default_currency = "EUR"
-"""
 
 
 @pytest.fixture
@@ -42,22 +33,10 @@ def world(tryton: Tryton) -> Iterator[TrytonWorld]:
         yield made
 
 
-def open_on(tryton: Tryton, folder: Path, clock: Clock | None = None) -> Quotey:
-    (folder / "quotey.toml").write_text(CONFIG.format(url=tryton.url))
-    environ = {"QUOTEY_CONNECTIONS__MAIN__PASSWORD": tryton.password}
-    return open_quotey(cwd=folder, environ=environ, clock=clock)
-
-
 @pytest.fixture
 def quotey(world: TrytonWorld, tryton: Tryton, tmp_path: Path) -> Iterator[Quotey]:
-    with open_on(tryton, tmp_path) as opened:
+    with open_on(tryton.url, tmp_path) as opened:
         yield opened
-
-
-def own_id(quotey: Quotey) -> str:
-    found = quotey.lookup_deal("Conformance deal").records
-    assert len(found) == 1
-    return found[0].id
 
 
 def remote(world: TrytonWorld, deal: str) -> dict[str, object]:
@@ -129,7 +108,7 @@ def test_when_both_sides_changed_the_newer_wins_and_the_loser_is_in_the_audit(
 ) -> None:
     deal = a_deal(world)
     clock = VirtualClock(SystemClock().now() - timedelta(hours=1))
-    with open_on(tryton, tmp_path, clock) as quotey:
+    with open_on(tryton.url, tmp_path, clock) as quotey:
         quotey.sync()
         mine = own_id(quotey)
         quotey.deal_update(mine, {"amount": Decimal("111.5")})
@@ -146,7 +125,7 @@ def test_when_the_later_edit_is_ours_it_goes_out_over_theirs(
 ) -> None:
     deal = a_deal(world)
     clock = VirtualClock(SystemClock().now())
-    with open_on(tryton, tmp_path, clock) as quotey:
+    with open_on(tryton.url, tmp_path, clock) as quotey:
         quotey.sync()
         mine = own_id(quotey)
         later = sells_for(tryton, deal, "222.5") + timedelta(hours=1)
@@ -163,7 +142,7 @@ def test_when_both_changed_at_one_moment_nobody_guesses(
 ) -> None:
     deal = a_deal(world)
     clock = VirtualClock(SystemClock().now())
-    with open_on(tryton, tmp_path, clock) as quotey:
+    with open_on(tryton.url, tmp_path, clock) as quotey:
         quotey.sync()
         mine = own_id(quotey)
         clock.advance(sells_for(tryton, deal, "222.5") - clock.now())

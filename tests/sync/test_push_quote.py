@@ -165,6 +165,26 @@ def test_a_success_without_the_marker_read_back_is_not_delivered(synced: World) 
     assert synced.op(op).state is OpState.UNKNOWN
 
 
+def test_what_lacks_a_step_is_not_delivered_until_it_was_sent_again(synced: World) -> None:
+    op, done = queued(synced), list[str]()
+
+    def with_its_step(reading: MarkerReading) -> MarkerReading:
+        whole = reading.marker is None or len(done) > 1
+        return msgspec.structs.replace(reading, unfinished=not whole)
+
+    synced.adapter = bend(
+        synced.stub,
+        get_quote_marker=then(synced.stub.get_quote_marker, with_its_step),
+        write_quote=first(lambda: done.append("sent"), synced.stub.write_quote),
+    )
+    synced.sync()
+    assert synced.op(op).state is OpState.UNKNOWN
+    synced.settle_down()
+    assert synced.op(op).state is OpState.DELIVERED
+    assert done == ["sent", "sent"]
+    assert synced.effects("write_quote") == 1
+
+
 def test_a_read_back_that_fails_leaves_the_outcome_unknown(synced: World) -> None:
     op = queued(synced)
     synced.crm.fail("server_error", operation="get_quote_marker", after=1)

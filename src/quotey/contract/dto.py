@@ -188,12 +188,15 @@ class MarkerReading(msgspec.Struct, frozen=True, kw_only=True):
 
     OURS means that it parses as a marker (of whichever instance); FOREIGN means that the slot holds
     something that is not one, kept in `raw`. `token` is the precondition for a conditional write.
+    `unfinished`: it was written in several steps, and one after the marker is not done yet; writing
+    the same again does it.
     """
 
     state: MarkerState
     marker: QuoteMarker | None = None
     raw: str = ""
     token: str | None = None
+    unfinished: bool = False
 
 
 class RemoteWrite(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ UPDATE_OF = {Entity.DEAL: OpKind.UPDATE_DEAL, Entity.ACCOUNT: OpKind.UPDATE_ACCO
 
 
 class Send(msgspec.Struct, frozen=True, tag=True):
-    """The slot is empty, or holds something older that this one follows: write it."""
+    """The slot is empty, holds something older, or this one unfinished: write it."""
 
 
 class AlreadyThere(msgspec.Struct, frozen=True, tag=True):
@@ -48,6 +48,7 @@ def guard_writeback(marker: QuoteMarker, reading: MarkerReading, replaces: str |
     """Say whether this quote version may replace what the CRM holds.
 
     Identity is instance, quote, version and digest: the same number from somebody else is not ours.
+    The very same is sent again only where the CRM still lacks a step of it.
     `replaces` names the one other quote that a person allowed this one to replace (a quote of this
     instance by its id, another's as "<instance>/<quote>"). Source: seed 5.4, design section 9.
     """
@@ -60,8 +61,9 @@ def guard_writeback(marker: QuoteMarker, reading: MarkerReading, replaces: str |
         return Send() if _named(there, marker) == replaces else Stale("other_quote", there)
     if there.version != marker.version:
         return Send() if there.version < marker.version else Stale("newer_version", there)
-    same = there.payload_digest == marker.payload_digest
-    return AlreadyThere() if same else Stale("version_reused", there)
+    if there.payload_digest != marker.payload_digest:
+        return Stale("version_reused", there)
+    return Send() if reading.unfinished else AlreadyThere()
 
 
 def recognised(

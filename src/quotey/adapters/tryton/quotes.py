@@ -2,11 +2,17 @@
 
 Source: measured. A quotation is read-only: it goes back to draft before it is written, and each
 step carries the timestamp that our look before it saw. A new sale cannot be made conditionally.
+The steps are requests of their own, so a sale may be met between two of them: it is then told as
+unfinished, and the same write finishes it.
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from datetime import datetime
+
+import msgspec
 
 from quotey.adapters.tryton.rpc import Rpc
 from quotey.adapters.tryton.settings import TrytonSettings
@@ -29,7 +35,7 @@ from quotey.contract.dto import (
     QuoteMarker,
     RemoteWrite,
 )
-from quotey.contract.errors import ErrorClass, RemoteFailure
+from quotey.contract.errors import ErrorClass, Outcome, RemoteFailure
 from quotey.contract.fields import Entity
 from quotey.contract.mapping import Mapping
 from quotey.contract.refusals import refusing
@@ -39,6 +45,8 @@ FIELDS = (
     *("lines", "_timestamp", MODIFIED),
 )
 DRAFT, QUOTATION = "draft", "quotation"
+QUOTE = "quote"
+"""The button that moves a draft on."""
 ATTACHMENT = "ir.attachment"
 
 
@@ -56,7 +64,11 @@ class Quotes:
 
     def reading(self, deal: str, quote_id: str, call: Call) -> MarkerReading:
         """Read the marker by deal and quote id, from the database itself."""
-        return read_slot(self._sale(deal, quote_id, call), self._slot)
+        sale = self._sale(deal, quote_id, call)
+        found = read_slot(sale, self._slot)
+        if sale is None or found.marker is None or not self._lacks_a_step(sale, call):
+            return found
+        return msgspec.structs.replace(found, unfinished=True)
 
     def write(
         self,
@@ -73,13 +85,17 @@ class Quotes:
         owner = self._writes.living(deal, call)
         sale = self._sale(deal, summary.id, call)
         found = read_slot(sale, self._slot)
-        if found.marker != marker:
-            if token and token != found.token:
-                raise moved_on(f"The quote on deal {deal}")
-            if sale is None:
-                self._create(owner, fields, call)
-            else:
-                self._rewrite(self._opened(deal, sale, call), fields, call)
+        if found.marker == marker:
+            # Nothing is sent but what was left undone; a refusal of that is for good.
+            return self._finish(deal, summary.id, attachment, call)
+        if token and token != found.token:
+            raise moved_on(f"The quote on deal {deal}")
+        if sale is None:
+            self._create(owner, fields, call)
+        elif sale["state"] == DRAFT:
+            self._rewrite(sale, fields, call)
+        else:
+            self._reopen(deal, sale, fields, call)
         with after_writing(f"The quote on deal {deal} was written"):
             return self._finish(deal, summary.id, attachment, call)
 
@@ -119,10 +135,11 @@ class Quotes:
         }
         self._rpc.call(self._slot.model, "create", [values], call=call)
 
-    def _opened(self, deal: str, sale: Doc, call: Call) -> Doc:
-        """Give a sale that can be written: a quotation goes back to draft."""
-        if sale["state"] == DRAFT:
-            return sale
+    def _reopen(self, deal: str, sale: Doc, fields: dict[str, object], call: Call) -> None:
+        """Rewrite a quotation: it goes back to draft first, and is put back where that is refused.
+
+        Raises RemoteFailure; of unknown outcome where it may have been left a draft.
+        """
         if sale["state"] != QUOTATION:
             raise RemoteFailure(
                 f"The sale of the quote on deal {deal} is {sale['state']}. Nothing was changed.",
@@ -130,10 +147,23 @@ class Quotes:
             )
         model = self._slot.model
         self._rpc.call(model, DRAFT, [sale["id"]], call=call, **stamped(model, sale))
-        now = self._sale(deal, str(sale["reference"]), call)
-        if now is None or read_slot(now, self._slot).token != read_slot(sale, self._slot).token:
-            raise moved_on(f"The quote on deal {deal}")
-        return now
+        with self._put_back(deal, sale, call):
+            now = self._sale(deal, str(sale["reference"]), call)
+            if now is None or read_slot(now, self._slot).token != read_slot(sale, self._slot).token:
+                raise moved_on(f"The quote on deal {deal}")
+            self._rewrite(now, fields, call)
+
+    @contextlib.contextmanager
+    def _put_back(self, deal: str, sale: Doc, call: Call) -> Iterator[None]:
+        """Make a sale a quotation again when what it was opened for has failed."""
+        try:
+            yield
+        except RemoteFailure as failure:
+            if failure.error_class is ErrorClass.CONFLICT or failure.outcome is Outcome.UNKNOWN:
+                raise  # somebody else is at it, or it may have been written
+            with after_writing(f"The quote on deal {deal} was opened and not rewritten"):
+                self._rpc.call(self._slot.model, QUOTE, [sale["id"]], call=call)
+            raise
 
     def _rewrite(self, sale: Doc, fields: dict[str, object], call: Call) -> None:
         """Write over what we saw, and over nothing else."""
@@ -155,8 +185,8 @@ class Quotes:
         sale = self._there(deal, quote_id, call)
         if attachment is not None:
             self._attach(sale, attachment, call)
-        if self._quoted and sale["state"] == DRAFT:
-            self._rpc.call(self._slot.model, "quote", [sale["id"]], call=call)
+        if self._waits(sale):
+            self._rpc.call(self._slot.model, QUOTE, [sale["id"]], call=call)
             sale = self._there(deal, quote_id, call)
         at = sale[MODIFIED]
         assert isinstance(at, datetime)
@@ -167,6 +197,17 @@ class Quotes:
             values=read_summary(sale, self._mapping),
         )
 
+    def _waits(self, sale: Doc) -> bool:
+        """Whether it is still to be moved on; that is always the last step."""
+        return self._quoted and sale["state"] == DRAFT
+
+    def _lacks_a_step(self, sale: Doc, call: Call) -> bool:
+        """Whether a step is left: the move to quotation, or the file of one that stays a draft."""
+        if self._quoted:
+            return self._waits(sale)
+        ref = read_summary(sale, self._mapping).get("attachment_ref")
+        return bool(ref) and not self._link_of(sale, str(ref), call)
+
     def _there(self, deal: str, quote_id: str, call: Call) -> Doc:
         sale = self._sale(deal, quote_id, call)
         if sale is None:
@@ -175,23 +216,26 @@ class Quotes:
 
     def _attach(self, sale: Doc, attachment: Attachment, call: Call) -> None:
         """Leave a link with digest and size; the file itself stays where it is."""
-        resource = f"{self._slot.model},{sale['id']}"
         told = f"sha256 {attachment.sha256}, {attachment.bytes} bytes"
-        where = [["resource", "=", resource], ["link", "=", attachment.ref]]
-        known = self._rpc.call(
-            ATTACHMENT, "search_read", where, 0, 1, None, ["description"], call=call
-        )
+        known = self._link_of(sale, attachment.ref, call)
         values = {
             "name": attachment.ref,
             "type": "link",
             "link": attachment.ref,
-            "resource": resource,
+            "resource": f"{self._slot.model},{sale['id']}",
             "description": told,
         }
         if not known:
             self._rpc.call(ATTACHMENT, "create", [values], call=call)
         elif known[0].get("description") != told:
             self._rpc.call(ATTACHMENT, "write", [known[0]["id"]], {"description": told}, call=call)
+
+    def _link_of(self, sale: Doc, ref: str, call: Call) -> list[Doc]:
+        where = [["resource", "=", f"{self._slot.model},{sale['id']}"], ["link", "=", ref]]
+        found: list[Doc] = self._rpc.call(
+            ATTACHMENT, "search_read", where, 0, 1, None, ["description"], call=call
+        )
+        return found
 
 
 def _line(fields: dict[str, object]) -> dict[str, object]:

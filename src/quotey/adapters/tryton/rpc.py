@@ -2,7 +2,7 @@
 
 A call that went wrong answers HTTP 200 with an error in its body; its transaction was rolled back,
 so nothing was changed. A session that has run out answers 401 and carries nothing out: then we log
-in once more and ask again. Nothing else is ever repeated.
+in once more and ask again. Nothing else is ever repeated; a 403 is no matter of the session.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Rpc:
         name = f"model.{model}.{method}"
         session = self._session or self._log_in(call)
         answer = self._send(name, [*params, {**session.context, **context}], call, session)
-        if isinstance(answer, Answered) and answer.status in (BAD_SESSION, FORBIDDEN):
+        if isinstance(answer, Answered) and answer.status == BAD_SESSION:
             session = self._log_in(call)
             answer = self._send(name, [*params, {**session.context, **context}], call, session)
         return self._judge(name, answer)
