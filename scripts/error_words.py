@@ -158,6 +158,11 @@ CODES = [
     ("config.value", "A setting has a wrong value.", "The sentence says what is expected."),
     # the database
     ("audit_broken", "The audit chain was changed by somebody.", "Compare with a backup."),
+    (
+        "database_altered",
+        "A table or guard of the database is not as Quotey made it.",
+        "Restore a backup.",
+    ),
     ("database_damaged", "A page of the file is damaged.", "Restore the newest sound backup."),
     ("database_reference_broken", "A row leads nowhere.", "Restore the newest sound backup."),
     ("file_open_to_others", "Others may read the file.", "`chmod 600` it."),

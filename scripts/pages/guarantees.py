@@ -38,6 +38,8 @@ file in one process |
 | N4 | Truth against somebody who has both the database and the audit key |
 | N5 | Being fresher than the CRM's own lag |
 | N6 | G2, for whoever weakens SQLite's `synchronous` |
+| N7 | To see that the newest events of the audit were cut off, or that the whole folder was put \
+back to an older day, beyond the newest head that was noted elsewhere (`quotey crm audit --head`) |
 """
 TIERS = ("t1", "t2", "t3")
 

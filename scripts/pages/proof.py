@@ -23,6 +23,9 @@ BROKEN = (
     "survivors",
     "failures",
     "differing",
+    "undetected",
+    "misnamed",
+    "false_alarms",
 )
 """Figures that count broken promises; all others count what was tried."""
 

@@ -76,10 +76,30 @@ def test_a_backup_of_a_broken_chain_is_not_called_sound(path: Path, tmp_path: Pa
         fill(store)
         store._db.run("DROP TRIGGER audit_event_is_fixed")
         store._db.run("UPDATE audit_event SET actor = 'x' WHERE seq = 5")
-        assert codes(store) == ["audit_broken"]
+        assert codes(store) == ["audit_broken", "database_altered"]
         with pytest.raises(StoreError, match="is not sound") as caught:
             store.admin.backup(tmp_path / "b.db")
         assert "breaks at event 5" in caught.value.diagnostics[0].message
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP TRIGGER audit_event_is_fixed",
+        "DROP INDEX item_open",
+        "CREATE TRIGGER more AFTER INSERT ON item BEGIN SELECT 1; END",
+        "CREATE VIEW more AS SELECT 1",
+    ],
+)
+def test_a_guard_that_was_taken_out_or_put_in_is_told(path: Path, change: str) -> None:
+    with open_store(path, role="admin") as store:
+        assert codes(store) == []
+        store._db.run(change)
+        assert codes(store) == ["database_altered"]
+        [found] = store.admin.check()
+    name = " ".join(change.lower().split()[1:3])
+    how = "is missing" if change.startswith("DROP") else "is not as Quotey made it"
+    assert found.message == f"{name} {how}."
 
 
 def test_a_restored_copy_takes_a_new_instance_id(store: Store, path: Path, tmp_path: Path) -> None:

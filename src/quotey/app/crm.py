@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -13,6 +14,7 @@ from quotey.contract.errors import UsageError
 from quotey.contract.fields import MIRRORED, Entity
 from quotey.contract.journal import AuditEvent
 from quotey.desk.references import find, find_quote, split
+from quotey.store import ChainHead, ChainReport
 from quotey.sync import engine
 from quotey.sync import plan as planning
 from quotey.sync.ports import Progress
@@ -20,6 +22,7 @@ from quotey.sync.report import SyncPlan, SyncReport
 from quotey.sync.worker import watch as watch_on
 
 Show = Callable[[Progress], None] | None
+_HEAD = re.compile(r"(?P<seq>[1-9][0-9]{0,17}):(?P<mac>[0-9a-f]{64})")
 
 
 class Watched(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +97,24 @@ def audit(
             limit=limit,
         )
     return Listing(items=events)
+
+
+def audit_verify(house: House, head: str | None) -> ChainReport:
+    """Walk the whole chain, up to a head that was noted if there is one, as `<seq>:<mac>`.
+
+    UsageError when it is not written like that.
+    """
+    return house.desk.audit.verify(None if head is None else _noted(head))
+
+
+def _noted(head: str) -> ChainHead:
+    found = _HEAD.fullmatch(head.strip())
+    if found is None:
+        raise UsageError(
+            f"{head!r} is no head of the audit: a number, a colon and 64 hexadecimal digits.",
+            next=("quotey crm audit --verify",),
+        )
+    return ChainHead(seq=int(found["seq"]), mac=found["mac"])
 
 
 def _named(house: House, record: str) -> tuple[Entity, str]:

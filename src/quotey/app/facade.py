@@ -362,9 +362,14 @@ class Quotey:
 
         return crm.audit(self._house, record, correlation_id, kind, limit)
 
-    def audit_verify(self) -> ChainReport:
-        """Walk the whole chain of the audit log."""
-        return self._house.desk.audit.verify()
+    def audit_verify(self, head: str | None = None) -> ChainReport:
+        """Walk the whole chain of the audit log; with a head that was kept elsewhere, up to it.
+
+        `head` is as `str(report.head)` writes it: only with one a tail that was cut off is seen.
+        """
+        from quotey.app import crm
+
+        return crm.audit_verify(self._house, head)
 
     # --- reconciliation ---------------------------------------------------------------------------
 

@@ -206,7 +206,7 @@ def locks(*, quotey: Injected) -> Answer:
     return Answer(data=answer, draw=lambda screen: draw_locks(screen, answer))
 
 
-def audit(
+def audit(  # noqa: PLR0913 - one filter each
     record: Annotated[str | None, Parameter(help="<entity>/<id>; default: all")] = None,
     /,
     *,
@@ -216,6 +216,7 @@ def audit(
     limit: Annotated[int, Parameter(help="how many, newest first; default: 50")] = 50,
     body: Annotated[bool, Parameter(help="the whole body of each event, as JSON")] = False,
     verify: Annotated[bool, Parameter(help="check the whole chain instead")] = False,
+    head: Annotated[str | None, Parameter(help="check it, up to a head that was noted")] = None,
 ) -> Answer:
     """List what was done, newest first, or check that nobody changed the list.
 
@@ -223,11 +224,10 @@ def audit(
     $ quotey crm audit --correlation-id c_7f3a0b12
     $ quotey crm audit --verify
     """
-    if verify:
-        report = quotey.audit_verify()
-        head = f"{report.head.seq} {report.head.mac}"
+    if verify or head is not None:
+        report = quotey.audit_verify(head)
         words = (
-            f"The chain of {counted(report.events, 'event')} is whole. Head: {head}"
+            f"The chain of {counted(report.events, 'event')} is whole. Head: {report.head}"
             if report.ok
             else f"The chain is broken at event {report.broken_at}: {report.problem}"
         )

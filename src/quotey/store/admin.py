@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import apsw
@@ -14,7 +14,7 @@ from quotey.store.database import Database, connect
 from quotey.store.faults import NOTHING_CHANGED, in_our_words
 from quotey.store.files import create, key_path, open_to_others
 from quotey.store.identity import Identity
-from quotey.store.schema import copy
+from quotey.store.schema import copy, expected_schema, schema_of
 
 _RESTORE = "Stop writing and restore the newest sound backup."
 
@@ -27,8 +27,12 @@ class Admin:
         self._identity = identity
 
     def check(self) -> tuple[Diagnostic, ...]:
-        """Look at pages, foreign keys, audit chain and file modes; empty when all is well."""
-        return (*unsound(self._db, self._identity.key), *_exposed(self._db.path))
+        """Look at pages, keys, audit chain, guards and file modes; empty when all is well."""
+        return (
+            *unsound(self._db, self._identity.key),
+            *_found(self._db, self._identity.key, _altered),
+            *_exposed(self._db.path),
+        )
 
     def backup(self, to: Path) -> None:
         """Copy the database while in use, and its audit key beside the copy; verify the copy.
@@ -86,7 +90,14 @@ class Admin:
 
 def unsound(db: Database, key: bytes) -> Iterator[Diagnostic]:
     """Look at pages, foreign keys and audit chain of any database of ours; nothing when sound."""
-    for look in (_broken_pages, _broken_references, _broken_chain):
+    yield from _found(db, key, _broken_pages, _broken_references, _broken_chain)
+
+
+Look = Callable[[Database, bytes], Iterator[Diagnostic]]
+
+
+def _found(db: Database, key: bytes, *looks: Look) -> Iterator[Diagnostic]:
+    for look in looks:
         try:
             yield from look(db, key)
         except StoreError as error:
@@ -110,6 +121,16 @@ def _broken_chain(db: Database, key: bytes) -> Iterator[Diagnostic]:
     if not report.ok:
         sentence = f"The audit chain breaks at event {report.broken_at}: {report.problem}."
         yield _error("audit_broken", sentence, "Compare with the newest backup.")
+
+
+def _altered(db: Database, _key: bytes) -> Iterator[Diagnostic]:
+    """Look whether every table, index and guard still is as the migrations made it."""
+    with in_our_words(db.path):
+        ours, there = expected_schema(), schema_of(db.connection)
+    for name in sorted(ours.keys() | there.keys()):
+        if ours.get(name) != there.get(name):
+            how = "is missing" if name not in there else "is not as Quotey made it"
+            yield _error("database_altered", f"{name} {how}.", _RESTORE)
 
 
 def _exposed(path: Path) -> Iterator[Diagnostic]:

@@ -9,11 +9,12 @@ from quotey.contract.errors import RefusedError
 from quotey.contract.journal import AuditEvent
 from quotey.store.chain import ERASED, START, ChainHead, ChainReport, Seal, Walk
 from quotey.store.database import Database
-from quotey.store.faults import NOTHING_CHANGED
+from quotey.store.faults import NOTHING_CHANGED, DamagedError
 from quotey.store.shapes import Cell, Shape, to_json
 
 EVENT = Shape(AuditEvent, "body")
 _NEWEST = (1 << 63) - 1
+_STRIDE = 1000
 
 
 class Audit:
@@ -106,8 +107,19 @@ class Audit:
 def verify(db: Database, seal: Seal, known: ChainHead | None = None) -> ChainReport:
     """Walk the chain of any database of ours, a backup for one."""
     walk = Walk(seal, known)
-    rows = db.rows("audit_walk", (0,))
-    while rows and all(map(walk.step, rows)):
-        rows = db.rows("audit_walk", (walk.seq,))
+    if _walked(db, walk, _STRIDE):
+        return walk.report((), None)
     [[stray]] = db.rows("audit_stray_bodies")
-    return walk.report(stray)
+    erased = [seq for (seq,) in db.rows("audit_erasures")]
+    return walk.report(erased, stray)
+
+
+def _walked(db: Database, walk: Walk, stride: int) -> bool:
+    """Take so many events at a time; where they cannot be read, one by one up to the damage."""
+    try:
+        while rows := db.rows("audit_walk", (walk.seq, stride)):
+            if not all(map(walk.step, rows)):
+                return True
+    except DamagedError as damage:
+        return walk.stopped_by(damage.message) if stride == 1 else _walked(db, walk, 1)
+    return False

@@ -33,6 +33,14 @@ class ChainHead(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     mac: str
 
+    def __str__(self) -> str:
+        """Write it in one word, to be written down.
+
+        >>> str(ChainHead(seq=7, mac="a1b2"))
+        '7:a1b2'
+        """
+        return f"{self.seq}:{self.mac}"
+
 
 class ChainReport(msgspec.Struct, frozen=True, kw_only=True):
     """What `verify` found. `broken_at` is the first wrong position, None when all is well.
@@ -98,6 +106,16 @@ def digest_of(salt: bytes, body: str) -> bytes:
     return hashlib.sha256(salt + body.encode()).digest()
 
 
+def _problem_of_body(row: Row) -> str:
+    """Hold what an event says against its digest; nothing is said of one that was erased."""
+    kind, digest, salt, body = row[1], row[9], row[12], row[13]
+    if body is None and salt is None:
+        return "the record of an erasure has lost its body" if kind == ERASED else ""
+    if not (isinstance(salt, bytes) and isinstance(body, str)) or digest_of(salt, body) != digest:
+        return "the body was changed"
+    return ""
+
+
 def _meta(seq: int, time: str, event: AuditEvent) -> Row:
     return (
         seq,
@@ -127,25 +145,33 @@ class Walk:
 
     def step(self, row: Row) -> bool:
         """Take a row (the event's columns, then salt and json or None); False stops the walk."""
-        meta, (digest, prev, mac, salt, body) = row[:9], row[9:]
-        problem = self._problem_of(meta, digest, prev, mac)
-        if not problem and body is None:
-            self._missing[meta[0]] = None
-        elif not problem and digest_of(salt, body) != digest:
-            problem = "the body was changed"
+        meta, (digest, prev, mac, _, body) = row[:9], row[9:]
+        problem = self._problem_of(meta, digest, prev, mac) or _problem_of_body(row)
         if problem:
             return self._stop(self.seq + 1, problem)
         self.seq, self.mac = meta[0], mac
-        if meta[1] == ERASED and body is not None:
+        if body is None:
+            self._missing[meta[0]] = None
+        elif meta[1] == ERASED:
             self._erased.update(from_json(body)["seqs"])
         return self._meets_known()
 
-    def report(self, stray: int | None) -> ChainReport:
-        """Give the report once the rows are over; `stray` is the first body without an event."""
+    def stopped_by(self, damage: str) -> bool:
+        """Note that the next event cannot be read, and why; True, as of a walk that stopped."""
+        return not self._stop(self.seq + 1, f"the event cannot be read: {damage}")
+
+    def report(self, erasures: Sequence[int], stray: int | None) -> ChainReport:
+        """Give the report once the rows are over.
+
+        `erasures` are the events whose bodies the database let go; `stray` is the first body
+        without an event.
+        """
         if not self.problem:
             self._check_end()
         if not self.problem and stray is not None:
             self._stop(stray, "a body stands there without an event")
+        if not self.problem and (wrong := self._erased.symmetric_difference(erasures)):
+            self._stop(min(wrong), "the list of erasures differs from the events that tell of them")
         return ChainReport(
             ok=not self.problem,
             events=self.seq,
@@ -158,6 +184,8 @@ class Walk:
     def _problem_of(self, meta: Row, digest: bytes, prev: bytes, mac: bytes) -> str:
         if meta[0] != self.seq + 1:
             return "an event is missing"
+        if not all(isinstance(cell, bytes) for cell in (digest, prev, mac)):
+            return "the event was changed"
         if prev != self.mac:
             return "the event does not follow the one before"
         if not hmac.compare_digest(self._seal.mac(meta, digest, prev), mac):
@@ -172,10 +200,10 @@ class Walk:
 
     def _check_end(self) -> None:
         lost = next((seq for seq in self._missing if seq not in self._erased), None)
-        if lost is not None:
-            self._stop(lost, "the body is missing and no erasure names it")
-        elif self._known is not None and self._known.seq > self.seq:
+        if self._known is not None and self._known.seq > self.seq:
             self._stop(self.seq + 1, "the tail is cut off: a head that was kept elsewhere is newer")
+        elif lost is not None:
+            self._stop(lost, "the body is missing and no erasure names it")
 
     def _stop(self, seq: int, problem: str) -> bool:
         self.broken_at, self.problem = seq, problem

@@ -24,6 +24,10 @@ _SENTENCES: tuple[tuple[type[apsw.Error], str], ...] = (
 )
 
 
+class DamagedError(StoreError):
+    """What stands in the file cannot be read as what we wrote."""
+
+
 def explained(
     error: apsw.Error | UnicodeEncodeError, path: Path
 ) -> StoreError | StoreBusyError | UsageError:
@@ -36,10 +40,9 @@ def explained(
         )
     for kind, sentence in _SENTENCES:
         if isinstance(error, kind):
-            return StoreError(
-                f"{sentence} ({error}): {path}. {NOTHING_CHANGED}",
-                next=_CHECK if kind is apsw.CorruptError else (),
-            )
+            told = f"{sentence} ({error}): {path}. {NOTHING_CHANGED}"
+            damaged = kind is apsw.CorruptError
+            return DamagedError(told, next=_CHECK) if damaged else StoreError(told)
     return StoreError(f"The database failed ({error}): {path}. {NOTHING_CHANGED}")
 
 
@@ -56,9 +59,10 @@ def in_doubt(error: apsw.IOError, path: Path) -> StoreError:
     )
 
 
-def damaged_row(error: Exception) -> StoreError:
+def damaged_row(error: Exception) -> DamagedError:
     """Say that a row holds what we never wrote."""
-    return StoreError(f"A row of the database is damaged ({error}). {NOTHING_CHANGED}", next=_CHECK)
+    told = f"A row of the database is damaged ({error}). {NOTHING_CHANGED}"
+    return DamagedError(told, next=_CHECK)
 
 
 def no_text(error: UnicodeEncodeError) -> UsageError:

@@ -12,6 +12,7 @@ from quotey.contract.errors import StoreError
 from quotey.store.database import Database
 from quotey.store.faults import NOTHING_CHANGED, in_our_words
 from quotey.store.files import create
+from quotey.store.statements import migrations
 
 APPLICATION_ID = 0x51544559
 """"QTEY" in the file's header, so that we know our files and others know them too."""
@@ -65,6 +66,25 @@ def migrate(db: Database, scripts: Sequence[str]) -> Path | None:
             db.run(f"PRAGMA user_version = {number}")
         db.run(f"PRAGMA application_id = {APPLICATION_ID}")
     return backup
+
+
+def schema_of(connection: apsw.Connection) -> dict[str, str]:
+    """Give every table, index, trigger and view of a file with the words that made it."""
+    found = connection.execute(
+        "SELECT type || ' ' || name, sql FROM sqlite_schema WHERE name NOT GLOB 'sqlite_*'"
+    ).fetchall()
+    return {str(name): str(sql) for name, sql in found}
+
+
+def expected_schema() -> dict[str, str]:
+    """Give what all migrations together make."""
+    connection = apsw.Connection(":memory:")
+    try:
+        for script in migrations():
+            connection.execute(script)
+        return schema_of(connection)
+    finally:
+        connection.close()
 
 
 def _backup_of(db: Database, version: int) -> Path:

@@ -75,7 +75,13 @@ def run(
                 _read_looking(this, entity, sofar, how)
         _send(this, sofar, max_ops)
     ended = report(this, started_at, sofar)
-    log.info("run ended", cid=this.correlation_id, mode=ports.mode, exit=ended.exit_code)
+    log.info(
+        "run ended",
+        cid=this.correlation_id,
+        mode=ports.mode,
+        exit=ended.exit_code,
+        audit_head=str(ports.store.audit.head()),
+    )
     return ended
 
 

@@ -35,7 +35,7 @@ SELECT e.seq, e.kind, e.at, e.actor, e.correlation_id, e.connection, e.entity, e
 FROM audit_event AS e LEFT JOIN audit_body AS b ON b.seq = e.seq
 WHERE e.seq > ?1
 ORDER BY e.seq
-LIMIT 1000;
+LIMIT ?2;
 
 -- name: audit_kinds
 SELECT e.seq, e.kind FROM audit_event AS e JOIN audit_body AS b ON b.seq = e.seq
@@ -47,6 +47,9 @@ INSERT INTO audit_erasure (seq) SELECT value FROM json_each(:seqs);
 
 -- name: audit_erase
 DELETE FROM audit_body WHERE seq IN (SELECT value FROM json_each(:seqs));
+
+-- name: audit_erasures
+SELECT seq FROM audit_erasure ORDER BY seq;
 
 -- name: audit_stray_bodies
 SELECT min(seq) FROM audit_body WHERE seq NOT IN (SELECT seq FROM audit_event);
