@@ -20,6 +20,7 @@ from quotey.decide.outbound import (
     absorb,
     guard_writeback,
     next_version,
+    overtakes,
     recognised,
     superseded_by,
     write_of,
@@ -298,3 +299,41 @@ def test_two_writes_of_one_version_differ_by_their_key_and_wait_in_one_lane() ->
     assert (one.key == two.key, one.lane == two.lane) == (False, True)
     assert (one.version, list(one.payload), one.digest) == (4, ["name", "stage"], two.digest)
     assert (one.state, one.due_at, one.actor) == (OpState.QUEUED, NOW, "ann")
+
+
+# --- overtaking ----------------------------------------------------------------------------------
+
+
+def edit(**more: object) -> Operation:
+    deal = {"kind": OpKind.UPDATE_DEAL, "entity": Entity.DEAL, "entity_id": "deal_1"}
+    return operation(**(deal | {"seq": 5, "payload": {"amount": "1", "name": "Uno"}} | more))
+
+
+@pytest.mark.parametrize(("version", "overtaken"), [(1, True), (2, True), (3, False), (4, False)])
+def test_a_version_overtakes_the_older_ones_of_its_quote(version: int, overtaken: bool) -> None:
+    assert overtakes(NEW, old(version=version)) is overtaken
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"entity_id": "q_2"}, {"kind": OpKind.UPDATE_DEAL}, {"entity": Entity.DEAL}],
+)
+def test_nothing_of_another_record_is_overtaken(other: dict[str, object]) -> None:
+    assert not overtakes(NEW, old(**other))
+
+
+@pytest.mark.parametrize(
+    ("earlier", "overtaken"),
+    [
+        ({"seq": 4}, True),
+        ({"seq": 4, "payload": {"amount": "2"}}, True),
+        ({"seq": 4, "payload": {"amount": "2", "stage": "won"}}, False),
+        ({"seq": 5}, False),
+        ({"seq": 6}, False),
+        ({"seq": 4, "entity_id": "deal_2"}, False),
+    ],
+)
+def test_an_update_overtakes_earlier_ones_of_fields_that_it_writes_too(
+    earlier: dict[str, object], overtaken: bool
+) -> None:
+    assert overtakes(edit(), edit(**earlier)) is overtaken

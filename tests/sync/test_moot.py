@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from quotey.contract.errors import ErrorClass
+from quotey.contract.errors import ErrorClass, Outcome
 from quotey.contract.fields import Entity
 from quotey.contract.journal import Hold, Operation, OpState
 from quotey.contract.mapping_file import parse_mapping
@@ -81,6 +81,76 @@ def test_a_stale_write_that_a_later_version_overtakes_is_superseded(
     assert told == (old.id, str(was), f"taken over by {new.id}")
     assert event.body["payload"] == old.payload
     assert synced.items() == ()
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [(ErrorClass.TRANSIENT, Outcome.NOT_APPLIED), (ErrorClass.UNKNOWN, Outcome.UNKNOWN)],
+)
+def test_a_version_that_was_given_up_is_superseded_by_a_later_one_that_arrives(
+    synced: World, error: ErrorClass, outcome: Outcome
+) -> None:
+    old = synced.quote(synced.deal("D-1").id)
+    synced.adapter = bend(synced.stub, write_quote=failing(error, outcome))
+    while synced.op(old).state is not OpState.DEAD:
+        synced.sync()
+        synced.turn(hours=6)
+    assert [item.operation_id for item in synced.items()] == [old.id]
+    synced.adapter = synced.stub
+    new = synced.quote(synced.deal("D-1").id, "80", quote_id=old.entity_id)
+    synced.sync()
+    assert synced.op(new).state is OpState.DELIVERED
+    assert synced.op(old).state is OpState.SUPERSEDED
+    assert synced.items() == ()
+
+
+def test_a_version_that_was_given_up_stays_so_when_another_quote_arrives(synced: World) -> None:
+    old = synced.quote(synced.deal("D-1").id)
+    synced.adapter = bend(synced.stub, write_quote=failing(ErrorClass.TRANSIENT))
+    while synced.op(old).state is not OpState.DEAD:
+        synced.sync()
+        synced.turn(hours=6)
+    synced.adapter = synced.stub
+    new = synced.quote(synced.deal("D-1").id, "80")
+    synced.sync()
+    assert synced.op(new).state is OpState.DELIVERED
+    assert synced.op(old).state is OpState.DEAD
+    assert [item.operation_id for item in synced.items()] == [old.id]
+
+
+def given_up(world: World, **values: str) -> Operation:
+    """Give an update that the CRM did not take in all its attempts."""
+    op = world.edit(Entity.DEAL, "D-1", **values)
+    world.adapter = bend(world.stub, update_deal=failing(ErrorClass.TRANSIENT))
+    while world.op(op).state is not OpState.DEAD:
+        world.sync()
+        world.turn(hours=6)
+    world.adapter = world.stub
+    return op
+
+
+def test_an_update_that_was_given_up_is_superseded_by_a_later_one_of_the_same_fields(
+    synced: World,
+) -> None:
+    old = given_up(synced, amount="111")
+    new = synced.edit(Entity.DEAL, "D-1", amount="112", name="Uno")
+    synced.sync()
+    assert synced.op(new).state is OpState.DELIVERED
+    assert synced.op(old).state is OpState.SUPERSEDED
+    [event] = synced.events("operation.superseded")
+    assert event.body["payload"] == {"amount": "111"}
+    assert synced.items() == ()
+
+
+def test_an_update_that_was_given_up_stays_while_one_of_its_fields_is_unsent(
+    synced: World,
+) -> None:
+    old = given_up(synced, amount="111", name="Uno")
+    new = synced.edit(Entity.DEAL, "D-1", amount="112")
+    synced.sync()
+    assert synced.op(new).state is OpState.DELIVERED
+    assert synced.op(old).state is OpState.DEAD
+    assert [item.operation_id for item in synced.items()] == [old.id]
 
 
 def test_an_older_version_that_arrives_settles_nothing_about_a_newer_one(synced: World) -> None:

@@ -170,6 +170,18 @@ def waits_unsent(op: Operation) -> bool:
     return op.state in (OpState.QUEUED, OpState.HELD) and op.sent_at is None
 
 
+def overtakes(op: Operation, old: Operation) -> bool:
+    """Whether the arrival of `op` leaves nothing to send of `old`, which was given up before.
+
+    That is a later version of the same quote, or a later update of all the same fields.
+    """
+    if (op.kind, op.entity, op.entity_id) != (old.kind, old.entity, old.entity_id):
+        return False
+    if op.kind is OpKind.WRITE_QUOTE:
+        return old.version < op.version
+    return old.seq < op.seq and old.payload.keys() <= op.payload.keys()
+
+
 def _replaces(op: Operation, old: Operation) -> bool:
     if (op.connection, op.lane, op.kind) != (old.connection, old.lane, old.kind):
         return False

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from quotey.contract.journal import Operation, OpKind, OpState
+from quotey.contract.journal import PENDING, Operation, OpState
 from quotey.contract.reconciliation import (
     ABOUT_SENDING,
     OVERWROTE_OTHER,
@@ -15,16 +15,21 @@ from quotey.contract.reconciliation import (
     Reconciliation,
 )
 from quotey.decide.lifecycle import OpEvent, move
+from quotey.decide.outbound import overtakes
 from quotey.sync.door import note
 from quotey.sync.items import resolve
 from quotey.sync.ports import Run
+
+_OVERTAKEN = (*ABOUT_SENDING, ConflictType.STALE_OUTBOUND_WRITE)
+"""What is asked about a write and is moot once a later one has taken its place."""
 
 
 def close_after(run: Run, op: Operation) -> None:
     """Close what an operation that came through has made moot.
 
-    That is what was said of the operation itself, and of older versions of the same quote, which
-    are superseded; but what was lost to another writer stays until a person has seen it.
+    That is what was said of the operation itself, and of older ones that were given up and of which
+    nothing is left to send: they are superseded. But what was lost to another writer stays until a
+    person has seen it.
     """
     why = f"Version {op.version} has been delivered."
     for item in _waiting(run, op):
@@ -79,12 +84,10 @@ def _is_about_sending(item: Reconciliation, op: Operation) -> bool:
 
 
 def _overtaken(run: Run, item: Reconciliation, op: Operation) -> Operation | None:
-    """Give the older version of the quote whose stale write this item tells of."""
-    if op.kind is not OpKind.WRITE_QUOTE or item.operation_id is None:
+    """Give the ended operation that this item tells of, when `op` has left nothing of it to do."""
+    if item.operation_id is None or item.detail == OVERWROTE_OTHER:
         return None
-    if item.conflict_type is not ConflictType.STALE_OUTBOUND_WRITE:
-        return None
-    if item.detail == OVERWROTE_OTHER:
+    if item.conflict_type not in _OVERTAKEN:
         return None
     old = run.store.outbox.get(item.operation_id)
-    return old if old is not None and old.version < op.version else None
+    return old if old is not None and old.state not in PENDING and overtakes(op, old) else None
