@@ -67,6 +67,8 @@ class Shop:
     seconds: float = 0.0
     told: dict[tuple[str, int], str] = field(default_factory=dict)
     kills: Counter[str] = field(default_factory=Counter)
+    patience: dict[str, float] = field(default_factory=dict)
+    """By command, the longest that one is left alive now, in seconds."""
 
     @property
     def database(self) -> Path:
@@ -96,15 +98,20 @@ class Shop:
         assert isinstance(document, dict)
         return process.returncode, document
 
-    def kill(self, chance: random.Random, *argv: str, longest: float) -> bool:
-        """Start a command and kill it at random; False when it had ended before."""
+    def kill(self, chance: random.Random, *argv: str) -> bool:
+        """Start a command and kill it at random; False when it had ended before.
+
+        Who was killed gets longer next time, so that on a busy machine too some come far.
+        """
         process = self.start(*argv, "--json")
+        patience = self.patience.get(argv[0], 1.0)
         try:
-            process.wait(chance.uniform(0.05, longest))
+            process.wait(chance.uniform(0.05, patience))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
         out, err = process.communicate(timeout=30)
         killed = process.returncode == -signal.SIGKILL
+        self.patience[argv[0]] = patience * (1.2 if killed else 0.8)
         assert killed or process.returncode in (0, 3, 6), (argv, process.returncode, out, err)
         if killed:
             self.kills[argv[0]] += 1

@@ -42,7 +42,7 @@ def _kill_often(shop: Shop, chance: random.Random, kills: int) -> None:
             _kill_a_command(shop, chance, turn)
         else:
             _change_something(shop, chance, turn)
-            shop.kill(chance, "crm", "sync", longest=1.2)
+            shop.kill(chance, "crm", "sync")
         shop.check()
     shop.sync_until_done()
     shop.check()
@@ -57,7 +57,7 @@ def _kill_a_command(shop: Shop, chance: random.Random, turn: int) -> None:
         return
     total = f"{10_000 + turn}.5"
     words = ("quote", "create", _deal(turn), "--total", total, "--token", f"t{turn}")
-    shop.kill(chance, *words, longest=0.6)
+    shop.kill(chance, *words)
     code, document = shop.run(*words)
     assert code == 0, document
     shop.acknowledge(document)
