@@ -19,6 +19,7 @@ from quotey.adapters.tryton.marks import MOST, created, marked, marks_of, update
 from quotey.adapters.tryton.pages import Cursor, Pages, Place, read_cursor
 from quotey.adapters.tryton.rpc import Rpc
 from quotey.adapters.tryton.shape import id_of, record_of, shape_of
+from quotey.adapters.tryton.sight import Sight
 from quotey.adapters.tryton.slot import read_slot, sale_texts, slot_of
 from quotey.adapters.tryton.values import at_microseconds, from_wire, microseconds, to_wire
 from quotey.contract.adapter import INVALID_CURSOR
@@ -167,7 +168,8 @@ def test_a_cursor_of_somebody_else_is_refused(text: str) -> None:
 
 def test_a_run_steps_back_by_the_overlap_and_the_cursor_does_not() -> None:
     settings = TrytonSettings(base_url="x", database="x", user="x", password=Secret("x"))
-    pages = Pages(Rpc(settings), settings, "tryton")
+    rpc = Rpc(settings)
+    pages = Pages(rpc, Sight(rpc), settings, "tryton")
     rest = msgspec.json.encode(Cursor(high=Place(at=400_000_000, id=9))).decode()
     begun = pages._begin(shape_of(MAPPING, Entity.DEAL), rest, CALL)
     assert begun.place == Place(at=100_000_000, id=0)

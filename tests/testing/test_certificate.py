@@ -116,7 +116,15 @@ def test_every_test_of_the_suite_is_in_it() -> None:
     assert sorted(tests) == sorted(n for n in dir(AdapterConformance) if n.startswith("test_"))
     assert len(set(tests)) == len(tests)
     assert [part for part, _ in dict.fromkeys((p, p) for p, _ in every_test())] == [
-        *("Reads", "Pages", "Sweeps", "Writes of deals and accounts", "Quotes", "Fields"),
+        *(
+            "Reads",
+            "Pages",
+            "Sweeps",
+            "Surveys",
+            "Writes of deals and accounts",
+            "Quotes",
+            "Fields",
+        ),
         *("Failures", "Capabilities"),
     ]
 

@@ -12,6 +12,7 @@ import pytest
 
 from quotey.adapters.stub import StubCrmAdapter
 from quotey.contract.adapter import Call, CrmAdapter, Tier
+from quotey.contract.drift import Survey
 from quotey.contract.dto import (
     Attachment,
     CrmDealDto,
@@ -23,8 +24,9 @@ from quotey.contract.dto import (
     RemoteWrite,
     Value,
 )
-from quotey.contract.errors import RemoteFailure
+from quotey.contract.errors import Diagnostic, RemoteFailure, Severity
 from quotey.contract.fields import Entity
+from quotey.contract.journal import OpKind
 from quotey.testing.conformance import AdapterConformance, confirm_capabilities
 from quotey.testing.world import World
 from tests.adapters.stub_world import StubWorld
@@ -144,10 +146,46 @@ class PretendsTheIdAskedFor(StubCrmAdapter):
         return msgspec.structs.replace(deal, crm_ref=deal_id) if deal else None
 
 
+class ForgetsAField(StubCrmAdapter):
+    def survey(self, *, call: Call) -> Survey:
+        found = super().survey(call=call)
+        rest = tuple(one for one in found.properties if one.field != "amount")
+        return msgspec.structs.replace(found, properties=rest)
+
+
+class NeverSatisfied(StubCrmAdapter):
+    def survey(self, *, call: Call) -> Survey:
+        found = super().survey(call=call)
+        told = Diagnostic(code="property_missing", severity=Severity.ERROR, message="Gone.")
+        bad = tuple(msgspec.structs.replace(one, findings=(told,)) for one in found.properties)
+        return msgspec.structs.replace(found, properties=bad)
+
+
+class TriesOut(StubCrmAdapter):
+    def survey(self, *, call: Call) -> Survey:
+        (deal,) = self.sync_incremental(Entity.DEAL, "", limit=1, call=call).records
+        self.update_deal(deal.crm_ref, {"name": "Tried"}, key=f"try-{next(NUMBERS)}", call=call)
+        return super().survey(call=call)
+
+
+class AsksInSecret(StubCrmAdapter):
+    survey_calls = 0
+
+    def calls_of(self, kind: OpKind) -> int:
+        return len(kind) and 1
+
+    @property
+    def calls_sent(self) -> int:
+        return next(NUMBERS)
+
+
 CAUGHT: dict[type[StubCrmAdapter], tuple[str, ...]] = {
     ListsHalf: ("test_a_list_holds_every_living_record_once",),
     CallsEverythingDue: ("test_what_the_next_reading_would_bring_is_not_due",),
     HidesEnds: ("test_what_was_deleted_is_not_listed_and_its_end_is_proved",),
+    ForgetsAField: ("test_a_survey_looks_up_every_mapped_field",),
+    NeverSatisfied: ("test_where_everything_fits_a_survey_parks_nothing",),
+    TriesOut: ("test_a_survey_changes_nothing_and_says_the_same_again",),
     ForgetsKeys: (
         "test_the_same_key_makes_one_deal",
         "test_a_key_is_known_to_every_process",
@@ -213,6 +251,11 @@ def test_a_broken_adapter_is_caught(kind: type[StubCrmAdapter], name: str, tmp_p
 @pytest.mark.parametrize("name", sorted({name for _, name in CASES}))
 def test_the_whole_adapter_passes_where_the_broken_ones_fail(name: str, tmp_path: Path) -> None:
     getattr(suite_over(StubCrmAdapter), name)(tmp_path)
+
+
+def test_requests_of_a_survey_that_were_not_told_are_noticed(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError):
+        suite_over(AsksInSecret).test_a_survey_takes_no_more_requests_than_it_says(tmp_path)
 
 
 def test_a_capability_that_is_only_claimed_is_named(tmp_path: Path) -> None:

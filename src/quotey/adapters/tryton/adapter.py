@@ -8,14 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
+from quotey.adapters.tryton.definitions import Definitions
 from quotey.adapters.tryton.lookups import Lookups
 from quotey.adapters.tryton.pages import Pages
 from quotey.adapters.tryton.quotes import Quotes
 from quotey.adapters.tryton.rpc import Rpc
 from quotey.adapters.tryton.settings import TrytonSettings
 from quotey.adapters.tryton.shape import shape_of
+from quotey.adapters.tryton.sight import Sight
+from quotey.adapters.tryton.survey import SURVEY_CALLS, survey
 from quotey.adapters.tryton.writes import Writes
 from quotey.contract.adapter import Call, Capabilities, Tier
+from quotey.contract.drift import Survey
 from quotey.contract.dto import (
     Attachment,
     CrmAccountDto,
@@ -30,9 +34,18 @@ from quotey.contract.dto import (
 )
 from quotey.contract.errors import ErrorClass, Outcome, RemoteFailure
 from quotey.contract.fields import Entity
+from quotey.contract.journal import OpKind
 from quotey.contract.mapper import Mapper
 from quotey.contract.mapping import Mapping as CrmMapping
 from quotey.contract.refusals import mapped
+
+CALLS = {
+    OpKind.WRITE_QUOTE: 10,
+    OpKind.CREATE_DEAL: 6,
+    OpKind.UPDATE_DEAL: 3,
+    OpKind.UPDATE_ACCOUNT: 0,
+}
+"""Requests that one operation takes when all goes well, looking before and after included."""
 
 READ = (Entity.ACCOUNT, Entity.CONTACT, Entity.DEAL)
 
@@ -54,8 +67,10 @@ class TrytonAdapter:
         self._rpc = rpc
         self._shapes = {entity: shape_of(mapping, entity) for entity in READ}
         self._mapper = Mapper(mapping, connection)
-        self._pages = Pages(rpc, settings, self.provider)
-        self._lookups = Lookups(rpc, self._shapes, self._mapper)
+        self._mapping = mapping
+        sight = Sight(rpc)
+        self._pages = Pages(rpc, sight, settings, self.provider)
+        self._lookups = Lookups(rpc, sight, self._shapes, self._mapper)
         self._writes = Writes(rpc, self._pages, self._shapes, mapping, self._mapper)
         self._quotes = Quotes(rpc, self._writes, mapping, settings)
         # The server's lock leaks on SQLite and a new sale has no condition at all: the least.
@@ -144,6 +159,19 @@ class TrytonAdapter:
         return self._quotes.write(deal_id, quote_summary, attachment_ref, marker, token, call)
 
     # --- besides the protocol ---------------------------------------------------------------------
+
+    def calls_of(self, kind: OpKind) -> int:
+        """How many requests carrying out one operation takes when all goes well."""
+        return CALLS[kind]
+
+    @property
+    def survey_calls(self) -> int:
+        """How many requests a survey takes: each model's fields, our rights, a look at records."""
+        return SURVEY_CALLS
+
+    def survey(self, *, call: Call) -> Survey:
+        """Say how the database defines what the mapping uses, and what our user may do with it."""
+        return survey(Definitions(self._rpc, call), self._mapping, self._shapes)
 
     @property
     def calls_sent(self) -> int:

@@ -7,8 +7,9 @@ from typing import cast
 
 from quotey.adapters.tryton.rpc import Rpc
 from quotey.adapters.tryton.shape import MECHANISMS, Shape, record_of
+from quotey.adapters.tryton.sight import Sight
 from quotey.contract.adapter import Call
-from quotey.contract.dto import CrmAccountDto, CrmContactDto
+from quotey.contract.dto import CrmAccountDto, CrmContactDto, RemoteRecord
 from quotey.contract.fields import Entity
 from quotey.contract.mapper import CrmDto, Mapped, Mapper
 
@@ -19,8 +20,11 @@ LONGEST = 200
 class Lookups:
     """Looks up in one database."""
 
-    def __init__(self, rpc: Rpc, shapes: Mapping[Entity, Shape], mapper: Mapper) -> None:
+    def __init__(
+        self, rpc: Rpc, sight: Sight, shapes: Mapping[Entity, Shape], mapper: Mapper
+    ) -> None:
         self._rpc = rpc
+        self._sight = sight
         self._shapes = shapes
         self._mapper = mapper
 
@@ -48,18 +52,16 @@ class Lookups:
         shape = self._shapes[entity]
         if not text:
             return []
-        docs = self._rpc.call(
-            shape.model,
-            "search_read",
-            [*shape.domain, where],
-            0,
-            MOST,
-            [["id", "ASC"]],
-            list(shape.fields),
-            call=call,
+        records = self._sight.seeing(
+            shape, call, lambda seen: self._records(seen, [*shape.domain, where], call)
         )
-        read = (self._mapper.read(entity, record_of(doc, shape)) for doc in docs)
+        read = (self._mapper.read(entity, one) for one in records)
         return [one.dto for one in read if isinstance(one, Mapped)]
+
+    def _records(self, shape: Shape, where: list[object], call: Call) -> list[RemoteRecord]:
+        order, fields = [["id", "ASC"]], list(shape.fields)
+        docs = self._rpc.call(shape.model, "search_read", where, 0, MOST, order, fields, call=call)
+        return [record_of(doc, shape) for doc in docs]
 
 
 def like(text: str) -> str:

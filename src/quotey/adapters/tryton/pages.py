@@ -14,6 +14,7 @@ import msgspec
 from quotey.adapters.tryton.rpc import Reply, Rpc
 from quotey.adapters.tryton.settings import TrytonSettings
 from quotey.adapters.tryton.shape import MODIFIED, Shape, id_of, record_of
+from quotey.adapters.tryton.sight import Sight
 from quotey.adapters.tryton.values import EPOCH, Doc, at_microseconds, microseconds
 from quotey.contract.adapter import Call
 from quotey.contract.dto import CrmSyncResultDto, ItemFailure, RemoteRecord
@@ -49,14 +50,23 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Pages:
     """Reads pages; has no memory but the cursor that it is given."""
 
-    def __init__(self, rpc: Rpc, settings: TrytonSettings, provider: str) -> None:
+    def __init__(self, rpc: Rpc, sight: Sight, settings: TrytonSettings, provider: str) -> None:
         self._rpc = rpc
+        self._sight = sight
         self._overlap = settings.overlap_seconds * SECOND
         self._provider = provider
 
     def page(self, shape: Shape, text: str, limit: int, call: Call) -> CrmSyncResultDto:
         """Read the page after a cursor, of at most `limit` records."""
         cursor = self._begin(shape, text, call)
+        begins = not text or not read_cursor(text).lane
+        if begins:
+            self._sight.begin(shape.entity)
+        page = self._sight.seeing(shape, call, lambda seen: self._from(seen, cursor, limit, call))
+        remarks = self._sight.hidden(shape) if begins else ()
+        return msgspec.structs.replace(page, diagnostics=remarks)
+
+    def _from(self, shape: Shape, cursor: Cursor, limit: int, call: Call) -> CrmSyncResultDto:
         if cursor.lane == "links":
             return self._links(shape, cursor, limit, call)
         reply = self._after(shape.model, shape.domain, cursor.place, shape.fields, limit, call)
@@ -78,8 +88,12 @@ class Pages:
     def records(self, shape: Shape, refs: tuple[str, ...], call: Call) -> CrmSyncResultDto:
         """Read these records as they are now; what is gone or deactivated is left out."""
         ids = sorted({known for known in map(id_of, refs) if known is not None})
-        reply = self._by_id(shape, ids, call) if ids else Reply([], None)
-        found = self._result(shape, reply, Cursor())
+
+        def read(seen: Shape) -> CrmSyncResultDto:
+            reply = self._by_id(seen, ids, call) if ids else Reply([], None)
+            return self._result(seen, reply, Cursor())
+
+        found = self._sight.seeing(shape, call, read)
         living = tuple(one for one in found.records if not one.deleted)
         return msgspec.structs.replace(found, records=living, next_cursor="")
 

@@ -48,6 +48,10 @@ CLASS_OF = {
 SHOWN = 300
 
 
+class RefusedCallError(RemoteFailure):
+    """The server understood a call and did not carry it out: an error in a whole answer."""
+
+
 class Session(msgspec.Struct, frozen=True):
     """Who we are to the server, and the company and employee that we act for."""
 
@@ -151,9 +155,10 @@ def _failed(
     *,
     wait: timedelta | None = None,
     diagnostics: tuple[Diagnostic, ...] = (),
+    kind: type[RemoteFailure] = RemoteFailure,
 ) -> RemoteFailure:
     """Build the failure of a call that changed nothing."""
-    return RemoteFailure(
+    return kind(
         f"{name}: {why.strip().rstrip('.')}. Nothing was changed.",
         error_class=error_class,
         retry_after=wait,
@@ -191,10 +196,11 @@ def _error(name: str, raw: object) -> RemoteFailure:
     kind = str(parts[0])
     known = CLASS_OF.get(kind)
     if known is None:
-        return _failed(name, ErrorClass.TRANSIENT, f"the server failed: {kind[:SHOWN]!r}")
+        why = f"the server failed: {kind[:SHOWN]!r}"
+        return _failed(name, ErrorClass.TRANSIENT, why, kind=RefusedCallError)
     why = f"{kind}: {_told(kind, parts[1] if len(parts) > 1 else '')[:SHOWN]}"
     told = Diagnostic(code=kind.lower(), severity=Severity.ERROR, message=why)
-    return _failed(name, known, why, diagnostics=(told,))
+    return _failed(name, known, why, diagnostics=(told,), kind=RefusedCallError)
 
 
 def _told(kind: str, detail: object) -> str:

@@ -63,6 +63,18 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
         """What is asked for beside: deactivated records are shown, so that they are seen to be."""
         return {} if self.entity is Entity.DEAL else {"active_test": False}
 
+    def seen_as(self, visible: frozenset[str]) -> Shape:
+        """Give the shape without what is not there, or what our user may not see.
+
+        A path that is left out is absent from the payload: that says nothing of its value.
+        """
+        made = MADE[self.entity]
+        return msgspec.structs.replace(
+            self,
+            paths=tuple(path for path in self.paths if visible.issuperset(made.get(path, (path,)))),
+            fields=tuple(name for name in self.fields if name in visible),
+        )
+
 
 def shape_of(mapping: Mapping, entity: Entity) -> Shape:
     """Give the shape that a mapping says. Raises ConfigError where it lacks a word."""

@@ -12,6 +12,7 @@ from quotey.testing.conformance.failures import FailureConformance
 from quotey.testing.conformance.pages import PageConformance
 from quotey.testing.conformance.quotes import QuoteConformance
 from quotey.testing.conformance.reads import ReadConformance
+from quotey.testing.conformance.surveys import SurveyConformance
 from quotey.testing.conformance.sweeps import SweepConformance
 from quotey.testing.conformance.values import FieldConformance
 from quotey.testing.conformance.writes import WriteConformance
@@ -23,6 +24,7 @@ class AdapterConformance(
     ReadConformance,
     PageConformance,
     SweepConformance,
+    SurveyConformance,
     WriteConformance,
     QuoteConformance,
     FieldConformance,
