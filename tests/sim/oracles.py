@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.sim.crm import Crm, Mark
 from tests.sim.ledger import Broken, Edit, Ledger
@@ -20,13 +21,13 @@ class Watch:
 
     ledger: Ledger
     sight: Sight
-    _quotes: str = ""
+    _quotes: list[list[tuple[Any, ...]]] = field(default_factory=list)
     _revisions: dict[str, int] = field(default_factory=dict)
 
     def committed(self, role: str, label: str) -> None:
         """Look at what has just been committed."""
         if role == "desk":
-            self._quotes = self.sight.dump()
+            self._quotes = self.sight.quotes()
             return
         self.no_quote_changed(label)
         self.nothing_is_delivered_that_is_not_there()
@@ -34,19 +35,17 @@ class Watch:
 
     def no_quote_changed(self, label: str) -> None:
         """Sync never changes a quote (G1)."""
-        dump = self.sight.dump()
-        if self._quotes and dump != self._quotes:
+        quotes = self.sight.quotes()
+        if self._quotes and quotes != self._quotes:
             raise Broken("G1", f"a sync changed quotes in {label!r}")
-        self._quotes = dump
+        self._quotes = quotes
 
     def nothing_is_delivered_that_is_not_there(self) -> None:
         """What is shown as delivered has had its effect in the CRM (G2c)."""
-        for row in self.sight.delivered():
-            effects = self.ledger.written.get((row["quote"], row["version"]), [])
-            if not any(
-                one.mark is not None and one.mark.digest == row["digest"] for one in effects
-            ):
-                raise Broken("G2c", f"{row['quote']} v{row['version']} is called delivered")
+        for quote, version, digest in self.sight.delivered():
+            effects = self.ledger.written.get((quote, version), [])
+            if not any(one.mark is not None and one.mark.digest == digest for one in effects):
+                raise Broken("G2c", f"{quote} v{version} is called delivered")
 
     def the_mirror_never_goes_back(self) -> None:
         """An older revision never replaces a newer one (G5, G13)."""

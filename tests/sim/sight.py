@@ -71,12 +71,12 @@ class Sight:
         """What a person's decision ended unsent is their choice from now on."""
         self.dropped |= set(self.column("SELECT id FROM outbox WHERE state = 'discarded'"))
 
-    def delivered(self) -> list[Row]:
-        """Give the quote versions that are shown as delivered."""
-        return self.rows(
-            "SELECT entity_id AS quote, version, digest FROM outbox "
+    def delivered(self) -> list[tuple[Any, ...]]:
+        """Give the quote versions that are shown as delivered: quote, version, digest."""
+        return self._eye.execute(
+            "SELECT entity_id, version, digest FROM outbox "
             "WHERE state = 'delivered' AND kind = 'write_quote'"
-        )
+        ).fetchall()
 
     def is_stopped(self) -> bool:
         """Whether the connection waits for being authorised again."""
@@ -121,6 +121,6 @@ class Sight:
             row["remote"] = json.loads(row["remote"])
         return {row["id"]: row for row in found}
 
-    def dump(self) -> str:
-        """Write out the quotes, so that they can be compared (G1)."""
-        return repr([self.rows(f'SELECT * FROM "{name}"') for name in QUOTE_TABLES])  # noqa: S608
+    def quotes(self) -> list[list[tuple[Any, ...]]]:
+        """Give all of the quotes, so that they can be compared (G1)."""
+        return [self._eye.execute(f'SELECT * FROM "{name}"').fetchall() for name in QUOTE_TABLES]  # noqa: S608
