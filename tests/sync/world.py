@@ -116,7 +116,7 @@ class World:
 
     def open(self) -> None:
         self.store = open_store(self.home / "quotey.db", role="sync", kind=self.store_kind)
-        self.desk = open_store(self.home / "quotey.db", role="desk")
+        self.desk = open_store(self.home / "quotey.db", role="desk", kind=self.store_kind)
         self.stub: StubCrmAdapter = open_adapter(
             self.settings, self.mapping, "main", home=self.home, sleep=self.clock.sleep
         )
