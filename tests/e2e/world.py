@@ -103,9 +103,9 @@ class TrytonWorld:
         self.edit(entity, ref, {field: None})
 
     def delete(self, entity: Entity, ref: str) -> None:
-        assert entity is Entity.DEAL
-        self.hands("sale.opportunity.cancel", [int(ref)])
-        self.hands("sale.opportunity.delete", [int(ref)])
+        if entity is Entity.DEAL:
+            self.hands("sale.opportunity.cancel", [int(ref)])
+        self.hands(f"{MAPPING.entities[entity].object}.delete", [int(ref)])
 
     def merge(self, entity: Entity, loser: str, winner: str) -> str | None:
         raise NotOfferedError("Tryton's merge of parties is a wizard, and deals are never merged")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from quotey.adapters.tryton.definitions import Definitions
+from quotey.adapters.tryton.listing import Listing
 from quotey.adapters.tryton.lookups import Lookups
 from quotey.adapters.tryton.pages import Pages
 from quotey.adapters.tryton.quotes import Quotes
@@ -27,6 +28,8 @@ from quotey.contract.dto import (
     CrmDealDto,
     CrmQuoteWriteDto,
     CrmSyncResultDto,
+    Ends,
+    IdPage,
     MarkerReading,
     QuoteMarker,
     RemoteWrite,
@@ -70,6 +73,8 @@ class TrytonAdapter:
         self._mapping = mapping
         sight = Sight(rpc)
         self._pages = Pages(rpc, sight, settings, self.provider)
+        self._listing = Listing(rpc, self._pages)
+        self._most_listed = settings.page_size
         self._lookups = Lookups(rpc, sight, self._shapes, self._mapper)
         self._writes = Writes(rpc, self._pages, self._shapes, mapping, self._mapper)
         self._quotes = Quotes(rpc, self._writes, mapping, settings)
@@ -116,6 +121,19 @@ class TrytonAdapter:
     ) -> CrmSyncResultDto:
         """Read these records as they are now."""
         return self._pages.records(self._shapes[entity], crm_refs, call)
+
+    def list_ids(
+        self, entity: Entity, place: str, *, read_to: str, limit: int, call: Call
+    ) -> IdPage:
+        """List the ids and stamps of living records after `place`."""
+        size = max(1, min(limit, self._most_listed))
+        return self._listing.page(self._shapes[entity], place, read_to, size, call)
+
+    def find_ends(
+        self, entity: Entity, crm_refs: tuple[str, ...], *, read_to: str, call: Call
+    ) -> Ends:
+        """Find out what became of records that are not listed."""
+        return self._listing.ends(self._shapes[entity], crm_refs, read_to, call)
 
     # --- writes -----------------------------------------------------------------------------------
 

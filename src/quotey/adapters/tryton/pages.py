@@ -77,7 +77,7 @@ class Pages:
             return self._result(shape, reply, cursor)
         if shape.entity is not Entity.ACCOUNT:
             return self._result(shape, reply, msgspec.structs.replace(cursor, lane=""))
-        links = msgspec.structs.replace(cursor, lane="links", place=self._back(cursor.linked))
+        links = msgspec.structs.replace(cursor, lane="links", place=self.back(cursor.linked))
         page, more = self._result(shape, reply, links), self._links(shape, links, room, call)
         return msgspec.structs.replace(
             more,
@@ -105,9 +105,15 @@ class Pages:
         cursor = read_cursor(text)
         if cursor.lane:
             return cursor
-        return msgspec.structs.replace(cursor, lane="main", place=self._back(cursor.high))
+        return msgspec.structs.replace(cursor, lane="main", place=self.back(cursor.high))
 
-    def _back(self, place: Place) -> Place:
+    def known(self, shape: Shape, ids: list[int], call: Call) -> Reply:
+        """Read records as they are, whatever has become of them; who is not there is missing."""
+        anything = msgspec.structs.replace(shape, kind="")
+        return self._sight.seeing(anything, call, lambda seen: self._by_id(seen, ids, call))
+
+    def back(self, place: Place) -> Place:
+        """Say where the next run begins, by how far one has come."""
         return Place(max(0, place.at - self._overlap)) if self._overlap else place
 
     def _links(self, shape: Shape, cursor: Cursor, limit: int, call: Call) -> CrmSyncResultDto:

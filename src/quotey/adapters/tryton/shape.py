@@ -34,7 +34,7 @@ MADE: dict[Entity, dict[str, tuple[str, ...]]] = {
 }
 """Paths that Tryton has no field for, and the fields from which they are made."""
 
-OWN = {Entity.ACCOUNT: ("active",), Entity.CONTACT: ("active", "name"), Entity.DEAL: ()}
+OWN = {Entity.ACCOUNT: ("active",), Entity.CONTACT: ("active", "name", "type"), Entity.DEAL: ()}
 PHONES = ("phone", "mobile")
 
 
@@ -52,6 +52,11 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     refs: frozenset[str]
     kind: str = ""
     marks: str = ""
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """What we look at besides what is mapped."""
+        return OWN[self.entity]
 
     @property
     def domain(self) -> list[object]:
@@ -100,7 +105,7 @@ def shape_of(mapping: Mapping, entity: Entity) -> Shape:
 
 def record_of(doc: Doc, shape: Shape) -> RemoteRecord:
     """Make the record that the mapping reads; deactivated ones are gone. Raises ValueError."""
-    ref, at = str(doc.get("id") or ""), _changed_at(doc)
+    ref, at = str(doc.get("id") or ""), changed_at(doc)
     if not ref or at is None:
         raise ValueError("it has no id, or no moment of its last change")
     gone = "active" in OWN[shape.entity] and not doc.get("active", True)
@@ -113,7 +118,7 @@ def record_of(doc: Doc, shape: Shape) -> RemoteRecord:
     )
 
 
-def _changed_at(doc: Doc) -> datetime | None:
+def changed_at(doc: Doc) -> datetime | None:
     """Give the last change of a record or of a mechanism of it: those do not touch their party."""
     moments = [doc.get(MODIFIED), *(one.get(MODIFIED) for one in _docs(doc.get(MECHANISMS)))]
     known = [at for at in moments if isinstance(at, datetime)]
