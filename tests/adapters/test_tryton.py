@@ -138,6 +138,28 @@ def test_a_session_is_renewed_once_and_then_the_user_is_not_let_in() -> None:
         assert PASSWORD not in str(failure)
 
 
+@pytest.mark.parametrize(
+    ("login", "error_class"),
+    [
+        (answer(b"", status="500 Oops"), ErrorClass.TRANSIENT),
+        (answer(b"", status="503 Busy"), ErrorClass.TRANSIENT),
+        (answer(b"", "retry-after: 7", status="429 Slow down"), ErrorClass.RATE_LIMIT),
+        (answer({"result": None}), ErrorClass.AUTH),
+        (answer(b"", status="401 No"), ErrorClass.AUTH),
+    ],
+)
+def test_a_renewal_that_fails_for_the_moment_is_tried_again_and_a_refused_one_is_not(
+    login: bytes, error_class: ErrorClass
+) -> None:
+    gone = answer(b"", status="401 Gone")
+    renewed = (answer(LOGIN), answer(PREFERENCES))
+    with adapter_hearing(*renewed, gone, login) as (adapter, server):
+        failure = refusal(lambda: pressing(adapter))
+        assert (failure.error_class, failure.outcome) == (error_class, Outcome.NOT_APPLIED)
+        assert called(server).count("common.db.login") == 2, "no repetition of its own"
+        assert called(server).count("model.sale.sale.quote") == 1
+
+
 def test_company_and_employee_go_with_every_call() -> None:
     done = answer({"result": []})
     with adapter_hearing(answer(LOGIN), answer(PREFERENCES), done) as (adapter, server):

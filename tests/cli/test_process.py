@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,50 @@ def test_a_signal_ends_a_sync_with_130_and_the_next_one_goes_on(
     assert done["exit_code"] == 3
     status = json.loads(run(tmp_path, "crm", "status", "--json").stdout)["data"]
     assert [one["live"] for one in status["entities"]] == [29, 39, 54]
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_middle_of_sending_cuts_nothing_in_half_and_the_next_sync_sends_the_rest(
+    tmp_path: Path, sign: signal.Signals
+) -> None:
+    run(tmp_path, "crm", "sync")
+    listed = json.loads(run(tmp_path, "crm", "deal", "list", "--json").stdout)["data"]["records"]
+    deals = [one["crm_ref"] for one in listed if one["crm_ref"]][:6]
+    for ref in deals:
+        made = run(tmp_path, "quote", "create", ref, "--total", "90")
+        assert made.returncode == 0, made.stderr
+    (tmp_path / "quotey.toml").write_text("[connections.main]\nlatency = 0.4\n", encoding="utf-8")
+    process = subprocess.Popen(
+        [*QUOTEY, "crm", "sync"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    _wait_until(lambda: _delivered(tmp_path) >= 1)
+    process.send_signal(sign)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, ""), err
+    assert _delivered(tmp_path) < len(deals), "it was cut off in the middle"
+    (tmp_path / "quotey.toml").unlink()
+    deadline = time.monotonic() + 60
+    while _delivered(tmp_path) < len(deals):
+        assert time.monotonic() < deadline, "the rest was never sent"
+        run(tmp_path, "crm", "sync")
+    log = json.loads(run(tmp_path, "crm", "stub", "log", "--json").stdout)["data"]
+    written = [one["ref"] for one in log["items"] if one["operation"] == "write_quote"]
+    assert sorted(written) == sorted(deals), "each once"
+
+
+def _delivered(folder: Path) -> int:
+    told = json.loads(run(folder, "crm", "outbox", "list", "--state", "delivered", "--json").stdout)
+    return len(told["data"]["items"])
+
+
+def _wait_until(there: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not there():
+        assert time.monotonic() < deadline, "it never came to that"
 
 
 def _wait_for_a_page(folder: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from quotey.adapters.composio.call import Caller
 from quotey.adapters.composio.hubspot import HubSpotAdapter
-from quotey.adapters.composio.ops import Op, Outcome
+from quotey.adapters.composio.ops import Op, Outcome, Reply
 from quotey.contract.shared import Shared
 
 Act = Callable[[Op], Outcome | None]
@@ -36,6 +36,20 @@ def meddle(adapter: object, act: Act) -> HubSpotAdapter:
     assert isinstance(inner, HubSpotAdapter)
     inner._portal._caller = Meddling(inner._portal._caller, act)
     return inner
+
+
+class Altering(Meddling):
+    """A caller that lets `alter` change the document of each answer on its way in."""
+
+    def __init__(self, inner: Caller, alter: Callable[[object], None]) -> None:
+        super().__init__(inner, lambda _op: None)
+        self._alter = alter
+
+    def call(self, op: Op, timeout: float) -> Outcome:
+        outcome = super().call(op, timeout)
+        if isinstance(outcome, Reply):
+            self._alter(outcome.doc)
+        return outcome
 
 
 def once(name: str, do: Callable[[], object]) -> Act:

@@ -245,3 +245,38 @@ def test_an_unknown_outcome_is_never_simply_sent_again(
 ) -> None:
     told = after(error_class, sent(attempts), outcome=Outcome.UNKNOWN, jitter=jitter)
     assert not isinstance(told, Again)
+
+
+@given(st.integers(1, 30), jitters)
+def test_with_the_same_chance_the_back_off_only_grows(attempts: int, jitter: float) -> None:
+    assert delay(attempts, jitter) <= delay(attempts + 1, jitter)
+
+
+@given(
+    st.sampled_from(ErrorClass),
+    st.sampled_from(Outcome),
+    st.integers(0, 10**6),
+    st.integers(0, 10**6),
+    jitters,
+    limits,
+)
+def test_no_wait_overflows_however_often_it_was_tried(
+    error_class: ErrorClass,
+    outcome: Outcome,
+    attempts: int,
+    claims: int,
+    jitter: float,
+    given_limits: RetryLimits,
+) -> None:
+    assert delay(attempts, jitter, given_limits) >= timedelta(0)
+    told = after_failure(
+        error_class,
+        outcome,
+        sent(attempts, lease_token=claims),
+        now=NOW,
+        jitter=jitter,
+        retry_after=timedelta.max,
+        limits=given_limits,
+    )
+    if isinstance(told, Again | Verify):
+        assert NOW <= told.at <= NOW + timedelta(days=30)

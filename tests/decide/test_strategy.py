@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from quotey.contract.fields import FieldType, Strategy
-from quotey.decide.strategy import Picked, Winner, pick
+from quotey.decide.strategy import Dated, Picked, Winner, pick
 
 CRM_FIRST = ("crm", "local")
 LOCAL_FIRST = ("local", "crm")
@@ -90,3 +94,62 @@ def test_a_union_keeps_each_part_once_sorted_without_blanks() -> None:
 
 def test_a_union_of_nothing_stands_as_the_crm_wrote_it() -> None:
     assert picked(Strategy.UNION, " ", None) == Picked(Winner.REMOTE, None)
+
+
+# --- laws: whichever side a value stands on, it fares the same ------------------------------------
+
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+values = {
+    FieldType.MONEY: st.decimals(-10, 10, places=1).map(str),
+    FieldType.DATE: st.dates().map(str),
+    FieldType.TEXT: st.lists(st.sampled_from("abc"), max_size=3).map(";".join),
+}
+moments = st.none() | st.integers(0, 5).map(lambda seconds: AT + timedelta(seconds=seconds))
+
+
+@st.composite
+def two_values(draw: st.DrawFn) -> tuple[FieldType, Dated, Dated]:
+    type_ = draw(st.sampled_from(list(values)))
+    value = st.none() | st.just("") | values[type_]
+    return type_, (draw(value), draw(moments)), (draw(value), draw(moments))
+
+
+def merged(
+    strategy: Strategy, type_: FieldType, local: Dated, remote: Dated, first: tuple[str, ...]
+) -> Picked | None:
+    return pick(
+        strategy, type_, local=local, remote=remote, tolerance_seconds=1, source_priority=first
+    )
+
+
+@given(st.sampled_from(Strategy), two_values(), st.sampled_from([CRM_FIRST, LOCAL_FIRST, ()]))
+def test_a_merge_is_commutative(
+    strategy: Strategy, given_values: tuple[FieldType, Dated, Dated], first: tuple[str, ...]
+) -> None:
+    type_, one, two = given_values
+    there = merged(strategy, type_, one, two, first)
+    turned = merged(strategy, type_, two, one, first[::-1])
+    assert (there is None) == (turned is None)
+    if there is not None and turned is not None:
+        if strategy is Strategy.UNION:
+            assert _parts(there.value) == _parts(turned.value)
+        else:
+            assert there.value == turned.value
+
+
+@given(st.sampled_from(Strategy), two_values())
+def test_a_merge_is_reflexive_and_merging_its_result_changes_nothing(
+    strategy: Strategy, given_values: tuple[FieldType, Dated, Dated]
+) -> None:
+    type_, one, two = given_values
+    same = merged(strategy, type_, one, one, CRM_FIRST)
+    assert same is None or same.value == one[0]
+    picked_ = merged(strategy, type_, one, two, CRM_FIRST)
+    if picked_ is not None and strategy is not Strategy.NEWEST:
+        after = merged(strategy, type_, (picked_.value, None), two, CRM_FIRST)
+        assert after is not None
+        assert after.value == picked_.value or _parts(after.value) == _parts(picked_.value)
+
+
+def _parts(text: str | None) -> set[str]:
+    return {one.strip() for one in (text or "").split(";")} - {""}

@@ -238,3 +238,64 @@ def test_an_operation_that_ran_dry_goes_after_a_retry(world: World) -> None:
     assert after is not None
     assert after.state == OpState.DELIVERED
     assert world.items() == ()
+
+
+def test_what_ran_dry_goes_again_when_asked_with_what_waits_behind_it(world: World) -> None:
+    desk = desk_of(world)
+    made = deals.create(desk, "A-1", {"name": "Fresh", "stage": "prospecting", "currency": "EUR"})
+    quote = quotes.create(desk, made.record.id, QuoteTerms(total="90", currency="EUR"))
+    world.crm.fail("server_error", operation="create_deal", times=100)
+    for _ in range(40):
+        world.sync()
+        world.turn(hours=8)
+    create, behind = (world.desk.outbox.get(one.operation_id or "") for one in (made, quote))
+    assert create is not None
+    assert behind is not None
+    assert (create.state, behind.state) == (OpState.DEAD, OpState.HELD)
+    world.crm.heal()
+    world.sync()
+    assert world.effects("create_deal") == 0, "nothing goes by itself"
+    outbox.retry(desk, create.id)
+    world.settle_down()
+    after = [world.desk.outbox.get(one.id) for one in (create, behind)]
+    assert [one and one.state for one in after] == [OpState.DELIVERED, OpState.DELIVERED]
+    order = [one.operation for one in world.crm.log()]
+    assert order.index("create_deal") < order.index("write_quote")
+    assert (world.effects("create_deal"), world.effects("write_quote")) == (1, 1)
+    assert world.items() == ()
+
+
+def test_what_was_put_off_goes_at_once_when_asked_and_keeps_its_place(world: World) -> None:
+    desk = desk_of(world)
+    first = quotes.create(desk, "D-1", QuoteTerms(total="90"))
+    second = quotes.revise(desk, first.quote.id, QuoteTerms(total="80"))
+    other = quotes.create(desk, "D-2", QuoteTerms(total="70"))
+    world.crm.fail("server_error", operation="write_quote", times=2)
+    world.sync()
+    ops = [world.desk.outbox.get(one.operation_id or "") for one in (first, second, other)]
+    put_off = [one for one in ops if one is not None and one.state == OpState.QUEUED]
+    assert put_off
+    assert all(one.due_at > world.clock.now() for one in put_off if one.attempts)
+    world.crm.heal()
+    for one in put_off:
+        if one.attempts:
+            outbox.retry(desk, one.id)
+    world.sync()
+    assert world.remote("deal", "D-1")["quote_total"] == Decimal(80)
+    assert world.remote("deal", "D-1")["quote_version"] == 2
+    assert world.remote("deal", "D-2")["quote_total"] == Decimal(70)
+
+
+def test_a_sync_after_an_error_goes_on_where_it_stopped(world: World) -> None:
+    world.crm.set("deal", "D-1", {"stage": "won"})
+    made = quotes.create(desk_of(world), "D-2", QuoteTerms(total="90"))
+    world.crm.fail("server_error", times=1000)
+    before = world.state().cursor
+    assert world.sync().exit_code == 6
+    kept = world.desk.outbox.get(made.operation_id or "")
+    assert kept is not None
+    assert (kept.state, kept.attempts, world.state().cursor) == (OpState.QUEUED, 0, before)
+    world.crm.heal()
+    assert world.sync().exit_code == 0
+    assert world.deal("D-1").local["stage"] == "won"
+    assert world.remote("deal", "D-2")["quote_total"] == Decimal(90)

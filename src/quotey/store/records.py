@@ -63,6 +63,12 @@ class Records:
         params = {"entity": entity, "ids": texts(ids)}
         return dict(self._db.rows("records_aliased", params))
 
+    def children(self, connection: str, ids: Sequence[str]) -> tuple[tuple[Entity, str], ...]:
+        """Name the living records that hang on these accounts in the CRM: entity and ref."""
+        params: dict[str, Cell] = {"connection": connection, "ids": texts(ids)}
+        rows = self._db.rows("records_children", params)
+        return tuple((_ENTITIES[entity], ref) for entity, ref in rows)
+
     def get(self, entity: Entity, id_: str) -> MirrorRecord | None:
         """Give one record."""
         return self.get_many(entity, (id_,)).get(id_)

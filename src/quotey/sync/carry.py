@@ -48,7 +48,20 @@ def carry_out(
             _let_go(run, entity, one.entity_id)
         if one.plan.reassert and one.plan.record is not None:
             reassert(run, one.plan.record, one.plan.reassert, carrying=carrying)
+    _have_children_follow(run, judged)
     return conflicts
+
+
+def _have_children_follow(run: Run, judged: Sequence[Judged]) -> None:
+    """Have what hangs on merged accounts read again: moving a link need not move its stamp (2H)."""
+    merged = [
+        one.entity_id
+        for one in judged
+        if one.plan.kind == "gone" and one.seen.record.merged_into is not None
+    ]
+    for entity, ref in run.store.records.children(run.connection, merged) if merged else ():
+        if entity in run.readable():
+            read_again(run, entity, ref, "Its account was merged into another.")
 
 
 def _is_let_in(one: Judged) -> bool:

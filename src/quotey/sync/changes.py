@@ -35,6 +35,7 @@ from quotey.decide.inbound import (
     plan_reject,
 )
 from quotey.decide.quarantine import missing_for, wait_for_create, wait_for_fields
+from quotey.store import Known
 from quotey.sync import parking
 from quotey.sync.order import is_older, newest
 from quotey.sync.ports import Run
@@ -75,7 +76,9 @@ def gather(
 ) -> tuple[list[Seen], int]:
     """Map what changed; unchanged records cost one look-up each and are only counted.
 
-    Of a record that comes twice the newest revision stays. `force` looks at all of them.
+    Of a record that comes twice the newest revision stays. `force` looks at all of them. One that
+    says the same under another revision is looked at too: were that revision not noted, a late page
+    from before it would be taken for news (reliability G13).
     """
     fresh = newest(records)
     parked = parking.not_taken(run, entity)
@@ -84,9 +87,18 @@ def gather(
     seen: list[Seen] = []
     for ref, record in fresh.items():
         digest = content_hash(fingerprint, record)
-        if ref not in known or known[ref].content_hash != digest:
+        if not _is_known(known.get(ref), record, digest):
             seen.append(Seen(record, digest, _look(run, entity, record, parked)))
     return seen, len(fresh) - len(seen)
+
+
+def _is_known(known: Known | None, record: RemoteRecord, digest: str) -> bool:
+    """Whether we have this revision, with this content."""
+    return (
+        known is not None
+        and known.content_hash == digest
+        and known.source_version == record.source_version
+    )
 
 
 def _look(

@@ -106,8 +106,12 @@ def begin(cursor: Cursor, now: int, settings: ComposioSettings) -> Cursor:
     """Begin a run at the server's time `now`: everything where that is due, else what changed.
 
     The window is fixed for the whole run: from what was read less the overlap, to now less the
-    safety (rules 3 and 5 of crm-semantics section 0).
+    safety (rules 3 and 5 of crm-semantics section 0). Raises RemoteFailure for a cursor that is
+    ahead of the server's clock: nothing would be read until that has caught up.
     """
+    overlap = settings.overlap_seconds * 1000
+    if cursor.read_to - overlap > now:
+        raise foreign_cursor()
     started = msgspec.structs.replace(cursor, started=now, place="")
     full_after = settings.full_every_hours * HOUR
     if cursor.is_first or (full_after and now - cursor.full_at >= full_after):
@@ -115,7 +119,7 @@ def begin(cursor: Cursor, now: int, settings: ComposioSettings) -> Cursor:
     return msgspec.structs.replace(
         started,
         lane=Lane.CHANGES,
-        low=cursor.read_to - settings.overlap_seconds * 1000,
+        low=cursor.read_to - overlap,
         high=now - settings.safety_seconds * 1000,
     )
 

@@ -7,6 +7,9 @@ from typing import Any
 
 Doc = dict[str, Any]
 
+UNDATED = "it names no moment of its last change"
+"""Why a document is no record: without that moment its revisions cannot be told apart."""
+
 
 def as_doc(raw: object) -> Doc:
     """Give a JSON object, empty for anything else."""

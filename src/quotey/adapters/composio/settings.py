@@ -16,6 +16,8 @@ Positive = Annotated[float, msgspec.Meta(gt=0, le=1_000_000)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=0.9)]
 Hours = Annotated[float, msgspec.Meta(ge=0, le=8760)]
 Seconds = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
+Version = Annotated[str, msgspec.Meta(pattern="^[0-9]{8}_[0-9]{2}$")]
+"""A dated version of a toolkit: "latest" would change under us what an answer looks like."""
 
 
 class ComposioSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,8 +28,9 @@ class ComposioSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     several ways to authorise, as your own app of the vendor.
 
     `transport`: "proxy" sends the provider's own requests, which needs the key's permission "Proxy
-    execute"; "tools" uses tool slugs, for keys without it. `toolkit_version` is pinned. `base_url`
-    and `api_path` name the service; `loopback` lets both be this machine, for simulators.
+    execute"; "tools" uses tool slugs, for keys without it. `toolkit_version` is pinned by its
+    date. `base_url` and `api_path` name the service; `loopback` lets both be this machine, for
+    simulators.
 
     `requests_per_minute` is what we allow ourselves of the organisation's limit;
     `interactive_share` of it is kept for look-ups that a person waits for. A request waits at most
@@ -43,7 +46,7 @@ class ComposioSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     connected_account_id: str = ""
     user_id: str = "quotey"
     auth_config_id: str = ""
-    toolkit_version: str = "20260915_00"
+    toolkit_version: Version = "20260915_00"
     transport: Literal["proxy", "tools"] = "proxy"
     base_url: str = "https://backend.composio.dev"
     api_path: str = "/api/v3.1"

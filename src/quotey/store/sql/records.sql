@@ -32,6 +32,15 @@ SELECT wanted.value, 1, a.id
 FROM json_each(?3) AS wanted
 CROSS JOIN alias AS a ON a.connection = ?1 AND a.entity = ?2 AND a.crm_ref = wanted.value;
 
+-- name: records_children
+-- Asked when parents were merged, which is seldom: it looks at every living record once.
+SELECT r.entity, r.crm_ref
+FROM record AS r
+WHERE r.connection = :connection AND r.state = 'live' AND r.crm_ref IS NOT NULL
+    AND (r.entity = 'contact' OR r.entity = 'deal')
+    AND coalesce(r.base, r.local) ->> '$.account_id' IN (SELECT value FROM json_each(:ids))
+ORDER BY r.entity, r.id;
+
 -- name: records_get
 SELECT r.connection, r.entity, r.id, r.crm_ref, r.local, r.base, r.remote, r.local_version,
     r.local_ts, r.source_ts, r.source_version, r.content_hash, r.extras, r.state

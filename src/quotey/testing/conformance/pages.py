@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -161,6 +162,18 @@ class PageConformance(Suite):
             found = read(world, Entity.DEAL, edited)
             assert isinstance(found, Mapped)
             assert found.values["name"] == "Edited"
+
+    def test_a_full_read_names_each_record_once_by_a_key_and_dates_it(self, tmp_path: Path) -> None:
+        with self.world(tmp_path) as world:
+            a_deal(world)
+            for entity in (Entity.ACCOUNT, Entity.DEAL):
+                met = records(world.adapter, entity)
+                keys = [one.crm_ref for one in met]
+                assert met
+                assert all(keys)
+                assert len(keys) == len(set(keys))
+                assert {one.source_ts.utcoffset() for one in met} == {timedelta(0)}
+                assert all(one.source_version for one in met)
 
     def test_reading_no_records_reads_none(self, tmp_path: Path) -> None:
         with self.world(tmp_path) as world:

@@ -124,6 +124,18 @@ class QuoteConformance(Suite):
             assert failure.outcome is Outcome.NOT_APPLIED
             assert reading(world, deal).marker == theirs
 
+    def test_a_token_that_was_used_is_refused_the_second_time(self, tmp_path: Path) -> None:
+        with self.world(tmp_path) as world:
+            if world.adapter.capabilities.tier is not Tier.CONDITIONAL_WRITE:
+                not_offered(UNCONDITIONAL)
+            deal = a_deal(world)
+            token = reading(world, deal).token
+            write(world, deal, a_summary(version=1), token)
+            failure = refusal(lambda: write(world, deal, a_summary(version=2, total="9"), token))
+            assert failure.error_class is ErrorClass.CONFLICT
+            assert failure.outcome is Outcome.NOT_APPLIED
+            assert reading(world, deal).marker == marker_of(a_summary(version=1))
+
     def test_a_quote_that_breaks_the_contract_is_not_written(self, tmp_path: Path) -> None:
         with self.world(tmp_path) as world:
             deal = a_deal(world)

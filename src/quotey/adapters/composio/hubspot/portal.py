@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from quotey.adapters.composio.call import Caller
-from quotey.adapters.composio.docs import Doc, as_doc, as_docs, as_text, in_parts
+from quotey.adapters.composio.docs import UNDATED, Doc, as_doc, as_docs, as_text, in_parts
 from quotey.adapters.composio.failure import expect, failure_of
 from quotey.adapters.composio.hubspot.ops import PRIMARY, Ops
 from quotey.adapters.composio.hubspot.shape import (
@@ -183,20 +183,20 @@ class Portal:
     def records(
         self, shape: Shape, docs: Sequence[Doc], call: Call
     ) -> tuple[list[RemoteRecord], list[ItemFailure]]:
-        """Make records of documents, each with its company, and tell whose is not known."""
+        """Make records of documents, each with its company, and tell which are none, and why."""
         refs = [as_text(doc.get("id")) for doc in docs]
         companies = self.companies(shape, refs, call)
-        made = (
-            record_of(doc, shape, companies.of.get(ref))
-            for doc, ref in zip(docs, refs, strict=True)
-            if ref not in companies.unread
-        )
-        failures = [
-            ItemFailure(crm_ref=ref, message="its company could not be read")
-            for ref in refs
-            if ref in companies.unread
-        ]
-        return [record for record in made if record is not None], failures
+        records: list[RemoteRecord] = []
+        failures: list[ItemFailure] = []
+        for doc, ref in zip(docs, refs, strict=True):
+            record = record_of(doc, shape, companies.of.get(ref))
+            if ref in companies.unread:
+                failures.append(ItemFailure(crm_ref=ref, message="its company could not be read"))
+            elif record is not None:
+                records.append(record)
+            elif ref:
+                failures.append(ItemFailure(crm_ref=ref, message=UNDATED))
+        return records, failures
 
 
 def _refused(doc: Doc, part: Sequence[str]) -> Iterator[tuple[str, ItemFailure]]:

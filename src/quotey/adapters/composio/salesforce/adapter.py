@@ -17,7 +17,7 @@ from quotey.adapters.composio.salesforce.org import Org
 from quotey.adapters.composio.salesforce.pages import Pages
 from quotey.adapters.composio.salesforce.quotes import Quotes
 from quotey.adapters.composio.salesforce.setup import survey
-from quotey.adapters.composio.salesforce.shape import record_of
+from quotey.adapters.composio.salesforce.shape import record_of, records_of
 from quotey.adapters.composio.salesforce.writes import Writes
 from quotey.adapters.composio.settings import SalesforceSettings
 from quotey.contract.adapter import Call, Capabilities, Tier
@@ -33,7 +33,6 @@ from quotey.contract.dto import (
     IdPage,
     MarkerReading,
     QuoteMarker,
-    RemoteRecord,
     RemoteWrite,
     Value,
 )
@@ -129,13 +128,13 @@ class SalesforceAdapter:
         shape = self._org.shape(entity)
         fields = self._org.fields(shape, call) if crm_refs else ()
         found = self._org.read_many(shape, crm_refs, fields, call)
-        made = (record_of(doc, shape) for doc in found.docs.values())
-        records: list[RemoteRecord] = [one for one in made if one is not None and not one.deleted]
+        records, failures = records_of(found.docs.values(), shape)
         return CrmSyncResultDto(
             entity=entity,
             source_provider=self.provider,
             source_ts=found.server_ts or EPOCH,
-            records=tuple(records),
+            records=tuple(one for one in records if not one.deleted),
+            failures=tuple(failures),
             next_cursor="",
             has_more=False,
         )

@@ -32,13 +32,14 @@ from quotey.adapters.composio.salesforce.shape import (
     Shape,
     moment_of,
     record_of,
+    records_of,
     ref_of,
     tombstone,
 )
 from quotey.adapters.composio.salesforce.soql import Select, moment, quoted
 from quotey.adapters.composio.settings import SalesforceSettings
 from quotey.contract.adapter import Call
-from quotey.contract.dto import CrmSyncResultDto, RemoteRecord
+from quotey.contract.dto import CrmSyncResultDto, ItemFailure, RemoteRecord
 from quotey.contract.errors import Diagnostic, Severity
 from quotey.contract.fields import Entity
 
@@ -51,6 +52,7 @@ class Page(msgspec.Struct, kw_only=True):
 
     cursor: Cursor
     records: list[RemoteRecord] = msgspec.field(default_factory=list)
+    failures: list[ItemFailure] = msgspec.field(default_factory=list)
     server_ts: datetime | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
 
@@ -78,6 +80,7 @@ class Pages:
             source_provider=self._provider,
             source_ts=page.server_ts or at_milliseconds(page.cursor.started),
             records=tuple(page.records),
+            failures=tuple(page.failures),
             next_cursor=write_cursor(page.cursor),
             has_more=page.cursor.lane is not Lane.REST,
             diagnostics=(*remarks, *page.diagnostics),
@@ -130,12 +133,11 @@ class Pages:
         """Read everything; after the first time also what is in the recycle bin since."""
         bin_since = None if cursor.is_first else cursor.read_to - self._overlap
         page, docs = self._keyset(shape, cursor, (), limit, call, deleted=bin_since is not None)
-        made = (record_of(doc, shape) for doc in docs)
+        made, page.failures = records_of(docs, shape)
         page.records = [
             one
             for one in made
-            if one is not None
-            and (not _is_gone(one) or milliseconds(one.source_ts) >= (bin_since or 0))
+            if not _is_gone(one) or milliseconds(one.source_ts) >= (bin_since or 0)
         ]
         return page
 
@@ -148,8 +150,7 @@ class Pages:
             f"{shape.modified} < {moment(at_milliseconds(cursor.high))}",
         )
         page, docs = self._keyset(shape, cursor, window, limit, call, deleted=True)
-        made = (record_of(doc, shape) for doc in docs)
-        page.records = [one for one in made if one is not None]
+        page.records, page.failures = records_of(docs, shape)
         return page
 
     def _keyset(

@@ -5,6 +5,7 @@ Source: crm-semantics 1S.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -12,10 +13,10 @@ import msgspec
 from msgspec import UNSET
 
 from quotey.adapters.composio.cursor import milliseconds
-from quotey.adapters.composio.docs import Doc, as_text
+from quotey.adapters.composio.docs import UNDATED, Doc, as_text
 from quotey.adapters.composio.ops import Problem
 from quotey.adapters.composio.salesforce.ids import canonical_id
-from quotey.contract.dto import RemoteRecord
+from quotey.contract.dto import ItemFailure, RemoteRecord
 from quotey.contract.errors import ConfigError
 from quotey.contract.fields import Entity, FieldType
 from quotey.contract.identity import canonical_json
@@ -114,6 +115,19 @@ def record_of(doc: Doc, shape: Shape) -> RemoteRecord | None:
         source_version=str(milliseconds(at)),
         payload=canonical_json(_payload(doc, shape)),
     )
+
+
+def records_of(docs: Iterable[Doc], shape: Shape) -> tuple[list[RemoteRecord], list[ItemFailure]]:
+    """Make records of documents, and tell which are none for want of a moment."""
+    records: list[RemoteRecord] = []
+    failures: list[ItemFailure] = []
+    for doc in docs:
+        record, ref = record_of(doc, shape), ref_of(doc)
+        if record is not None:
+            records.append(record)
+        elif ref:
+            failures.append(ItemFailure(crm_ref=ref, message=UNDATED))
+    return records, failures
 
 
 def survivor_of(doc: Doc) -> str | None:
