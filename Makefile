@@ -18,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # What exists of the trees that are checked.
 CODE := $(wildcard src tests scripts)
 
-.PHONY: help demo test lint fix audit mutants bench sim soak e2e docs lock clean
+.PHONY: help demo test lint fix audit mutants mutation bench sim soak e2e docs lock clean
 
 # List the commands.
 help:
@@ -59,7 +59,11 @@ audit: .venv-audit/.done
 
 # Break the core on purpose, one place at a time, and see that a test notices.
 mutants: .venv/.dev
-	@$(BIN)/python scripts/mutants.py
+	@$(BIN)/python scripts/mutants.py $(MUTANTS_ARGS)
+
+# Break every function of the core in every small way: make mutation MODULE=decide/retry.py
+mutation: .venv-mutation/.done
+	@.venv-mutation/bin/python scripts/mutation.py $(MODULE) $(MUTATION_ARGS)
 
 # Measure the speed.
 bench: .venv/.dev
@@ -91,7 +95,7 @@ lock:
 	@echo "Resolving the dependencies ..."
 	@$(PYTHON) -m venv --clear .venv-lock
 	@.venv-lock/bin/python -m pip --disable-pip-version-check -q install pip-tools
-	@for part in requirements requirements-dev requirements-audit requirements-e2e; do \
+	@for part in requirements requirements-dev requirements-audit requirements-e2e requirements-mutation; do \
 		CUSTOM_COMPILE_COMMAND="make lock" .venv-lock/bin/pip-compile -q --upgrade \
 			--generate-hashes --strip-extras --allow-unsafe --no-emit-index-url \
 			--no-emit-trusted-host --no-emit-find-links -o $$part.lock $$part.in || exit 1; \
@@ -100,7 +104,7 @@ lock:
 
 # Remove everything that these commands made.
 clean:
-	@rm -rf .venv .venv-lock .venv-audit .venv-e2e .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis \
+	@rm -rf .venv .venv-lock .venv-audit .venv-e2e .venv-mutation .mutation .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis \
 		.coverage .coverage.* .coverage-core .pytest.log .import-walls build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -119,6 +123,13 @@ clean:
 	@echo "Installing into .venv-audit from $< ..."
 	@$(PYTHON) -m venv --clear .venv-audit
 	@.venv-audit/bin/python -m pip --disable-pip-version-check -qq install --require-hashes --no-deps -r $<
+
+# The tool of `make mutation`, apart for the same reason; the package itself comes from its copy.
+.venv-mutation/.done: requirements-mutation.lock
+	@echo "Installing into .venv-mutation from $< ..."
+	@$(PYTHON) -m venv --clear .venv-mutation
+	@.venv-mutation/bin/python -m pip --disable-pip-version-check -qq install --require-hashes --no-deps -r $<
+	@touch $@
 
 # The server for `make e2e`, which nothing of ours may import. What it has prepared is kept there.
 .venv-e2e/.ready: requirements-e2e.lock

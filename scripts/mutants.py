@@ -2,15 +2,20 @@
 
     python scripts/mutants.py              run them all
     python scripts/mutants.py stale        run those whose name holds the word
+    python scripts/mutants.py --record     run them all, and keep the figures for the page of proofs
 
 A mutant is `mutants/<name>.patch`: a unified diff with a header of `#` lines. `# breaks:` says in
 a sentence what promise it breaks; `# tests:` names tests of which one must turn red. So must one
 of the tests of every seed clause that names the mutant. All of them must be green without it. A
-survivor, or one that no longer applies, fails.
+survivor, or one that no longer applies, fails. `KEEP_PROOF=1` keeps the figures as `--record` does;
+those of a part are never kept.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -25,6 +30,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CLAUSES = ROOT / "tests" / "seed" / "clauses.toml"
+PROOF = ROOT / "docs" / "reference" / "proof" / "mutants.json"
 COPIED = ("src", "tests", "examples", "scripts", "docs", "pyproject.toml", "README.md")
 PASSED, FAILED, INTERRUPTED = 0, 1, 2
 """What pytest ends with; INTERRUPTED when a test file could not be imported."""
@@ -58,8 +64,10 @@ class Verdict:
     why: str
 
 
-def main(words: list[str]) -> int:
+def main(argv: list[str]) -> int:
     """Run the mutants whose name holds one of the words; all without words."""
+    asked = asked_for(argv)
+    words: list[str] = asked.words
     mutants = [m for m in read_mutants() if not words or any(word in m.name for word in words)]
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         whole = Path(folder)
@@ -73,7 +81,34 @@ def main(words: list[str]) -> int:
     print(f"\n{len(verdicts)} mutants, {len(verdicts) - len(survivors)} caught")
     for verdict in survivors:
         print(f"  {verdict.mutant.name}: {verdict.why}")
+    if asked.record:
+        keep(verdicts)
     return 1 if survivors or not verdicts else 0
+
+
+def asked_for(argv: list[str]) -> argparse.Namespace:
+    """Read what is asked: `words` of names, and `record`, which only goes without words."""
+    parser = argparse.ArgumentParser(description="Run the mutants of mutants/*.patch.")
+    parser.add_argument("words", nargs="*", help="only those whose name holds one of the words")
+    parser.add_argument("--record", action="store_true", help="keep the figures of a whole run")
+    asked = parser.parse_args(argv)
+    if asked.record and asked.words:
+        parser.error("--record keeps the figures of a whole run: name no mutant")
+    asked.record = asked.record or bool(os.environ.get("KEEP_PROOF") and not asked.words)
+    return asked
+
+
+def keep(verdicts: list[Verdict]) -> None:
+    """Write what a whole run has counted, for the page of proofs."""
+    caught = sum(not verdict.why for verdict in verdicts)
+    figures: dict[str, int | str] = {
+        "name": "mutants by hand",
+        "command": "make mutants MUTANTS_ARGS=--record",
+        "mutants": len(verdicts),
+        "caught": caught,
+        "survivors": len(verdicts) - caught,
+    }
+    PROOF.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 def read_mutants() -> list[Mutant]:

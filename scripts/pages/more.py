@@ -13,6 +13,7 @@ from scripts.pages.documents import documents_page
 from scripts.pages.fields import fields_page
 from scripts.pages.guarantees import guarantees_page
 from scripts.pages.markdown import block, filled
+from scripts.pages.mutation import mutation_page
 from scripts.pages.parity import parity_html, parity_page
 from scripts.pages.proof import proof_page
 from scripts.pages.seed import seed_page
@@ -47,6 +48,7 @@ MORE: dict[str, Callable[[], str]] = {
     HOW_SYNC_WORKS: how_sync_works,
     "../explanation/guarantees.md": guarantees_page,
     "proof.md": proof_page,
+    "mutation.md": mutation_page,
     "seed.md": seed_page,
     "parity.md": parity_page,
     "parity.html": parity_html,

@@ -34,7 +34,8 @@ No promise is worth more than the attempt to break it. Each machine below tries;
 its last recorded run was written by itself, with the command that repeats it. A *negative control*
 switches a protection off: it must lose, or the machine proves nothing. The promises,
 and the mutants that show that their tests can fail, are in
-[what is promised](../explanation/guarantees.md).
+[what is promised](../explanation/guarantees.md); the generic mutants, module by module, in
+[generic mutants](mutation.md).
 """
 
 
@@ -46,10 +47,11 @@ def proof_page() -> str:
     return f"# Proof\n\n{MADE}\n{INTRO}\n{table(heads, rows)}"
 
 
-def _row(proof: dict[str, int | float | str]) -> tuple[str, ...]:
+def _row(proof: dict[str, object]) -> tuple[str, ...]:
     name, command = str(proof.pop("name")), str(proof.pop("command"))
-    tried = [_said(key, value) for key, value in proof.items() if key not in BROKEN]
-    broken = [_said(key, value) for key, value in proof.items() if key in BROKEN]
+    figures = {key: told for key, told in proof.items() if isinstance(told, int | float | str)}
+    tried = [_said(key, value) for key, value in figures.items() if key not in BROKEN]
+    broken = [_said(key, value) for key, value in figures.items() if key in BROKEN]
     return name.replace("-", " "), ", ".join(tried), ", ".join(broken), f"`{command}`"
 
 
