@@ -39,7 +39,7 @@ from scripts.pages.mutation import ROOMS, Module, Survivor, keep, modules  # noq
 TREE = ROOT / ".mutation"
 """Where mutmut works: it keeps what it makes in `mutants`, a name that is taken in the root."""
 
-SEEN = ("src", "tests", "examples", "pyproject.toml")
+SEEN = ("src", "tests", "examples", "docs", "pyproject.toml")
 """What it finds there."""
 
 KILLED = {"killed", "timeout"}

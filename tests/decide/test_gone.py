@@ -231,6 +231,23 @@ def test_a_small_mirror_is_never_stopped(full: bool) -> None:
     assert mass_change(MassCounts(mirrored=19, touched=0, gone=19, full=full)) is None
 
 
+@pytest.mark.parametrize(("gone", "share"), [(21, 0.2), (51, 0.5), (1, 0.0)])
+def test_a_run_by_which_too_many_would_go_says_how_many(gone: int, share: float) -> None:
+    told = mass_change(
+        MassCounts(mirrored=100, touched=0, gone=gone), MassLimits(max_gone_share=share)
+    )
+    assert told == (
+        f"{gone} of 100 mirrored records would go, "
+        f"more than the {share * 100:.0f} % that pass without a person."
+    )
+
+
+def test_half_of_them_may_go_where_half_is_configured() -> None:
+    counts = MassCounts(mirrored=100, touched=0, gone=50, changed=50)
+    limits = MassLimits(max_gone_share=0.5, max_changed_share=0.5)
+    assert mass_change(counts, limits) is None
+
+
 @given(st.integers(0, 500), st.integers(0, 500))
 def test_more_deletions_never_make_a_stopped_run_go_on(mirrored: int, gone: int) -> None:
     if mass_change(MassCounts(mirrored=mirrored, touched=gone, gone=gone)):

@@ -16,6 +16,7 @@ from quotey.decide.lifecycle import (
     SyncEvent,
     may_revise,
     move,
+    quote_way,
 )
 
 ENDS = tuple(state for state in OpState if state not in PENDING)
@@ -138,3 +139,43 @@ def test_only_what_is_leased_or_unknown_can_be_delivered() -> None:
 @pytest.mark.parametrize("state", [OpState.UNKNOWN, OpState.DELIVERED, OpState.DISCARDED])
 def test_what_may_have_landed_or_has_a_good_end_is_never_superseded(state: OpState) -> None:
     assert (state, OpEvent.SUPERSEDE) not in OUTBOX_MOVES
+
+
+def test_a_move_that_there_is_not_is_told_with_machine_state_and_event() -> None:
+    with pytest.raises(IllegalMoveError) as caught:
+        move("outbox", OpState.DELIVERED, OpEvent.CLAIM)
+    assert str(caught.value) == "outbox: there is no move 'claim' from 'delivered'."
+
+
+def _ways(now: QuoteStatus) -> dict[QuoteStatus, int]:
+    """Count the steps to every status that can be reached, by walking the table."""
+    far, edge = {now: 0}, [now]
+    for status in edge:
+        for after in QUOTE_MOVES[status] - far.keys() - {QuoteStatus.SUPERSEDED}:
+            far[after] = far[status] + 1
+            edge.append(after)
+    return far
+
+
+@pytest.mark.parametrize("wanted", QuoteStatus)
+@pytest.mark.parametrize("now", QuoteStatus)
+def test_the_way_to_a_status_is_the_shortest_and_every_step_of_it_is_a_move(
+    now: QuoteStatus, wanted: QuoteStatus
+) -> None:
+    way, steps = quote_way(now, wanted), _ways(now).get(wanted, 0)
+    assert len(way) == steps
+    for before, after in zip((now, *way), way, strict=False):
+        assert after in QUOTE_MOVES[before]
+    if way:
+        assert way[-1] is wanted
+
+
+def test_nobody_sets_what_a_revision_does() -> None:
+    assert quote_way(QuoteStatus.DRAFT, QuoteStatus.SUPERSEDED) == ()
+
+
+def test_of_two_shortest_ways_the_same_one_is_given_each_time() -> None:
+    assert quote_way(QuoteStatus.PRICED, QuoteStatus.REJECTED) == (
+        QuoteStatus.PENDING_APPROVAL,
+        QuoteStatus.REJECTED,
+    )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from quotey.contract.fields import FieldType, Strategy
 from quotey.decide.strategy import Dated, Picked, Winner, pick
+from tests.decide.build import NOW, later
 
 CRM_FIRST = ("crm", "local")
 LOCAL_FIRST = ("local", "crm")
@@ -82,6 +83,33 @@ def test_a_tie_goes_by_source_priority(
 @pytest.mark.parametrize("strategy", [Strategy.PREFER_NONBLANK, Strategy.MAX])
 def test_a_tie_without_a_priority_is_undecided(strategy: Strategy) -> None:
     assert picked(strategy, "x", "x", priority=()) is None
+
+
+@pytest.mark.parametrize(
+    ("ahead", "tolerance", "winner"),
+    [
+        (0.5, 0, Winner.REMOTE),
+        (-0.5, 0, Winner.LOCAL),
+        (0.0, 0, None),
+        (1.0, 1, None),
+        (-1.0, 1, None),
+        (1.5, 1, Winner.REMOTE),
+        (-1.5, 1, Winner.LOCAL),
+    ],
+)
+def test_the_newer_one_wins_outside_the_tolerance(
+    ahead: float, tolerance: int, winner: Winner | None
+) -> None:
+    found = pick(
+        Strategy.NEWEST,
+        FieldType.TEXT,
+        local=("ours", NOW),
+        remote=("theirs", later(ahead)),
+        tolerance_seconds=tolerance,
+        source_priority=CRM_FIRST,
+    )
+    value = {Winner.REMOTE: "theirs", Winner.LOCAL: "ours"}
+    assert found == (Picked(winner, value[winner]) if winner else None)
 
 
 def test_a_number_that_is_none_is_undecided() -> None:
