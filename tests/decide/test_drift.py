@@ -362,3 +362,70 @@ def test_a_new_record_waits_for_required_fields_only() -> None:
     plan = wait_for_fields(remote(), Entity.DEAL, ("stage",))
     assert (plan.kind, plan.items, plan.record) == ("quarantine", (), None)
     assert [one.code for one in plan.diagnostics] == ["field_parked"]
+
+
+# --- a parked field, whole ------------------------------------------------------------------------
+
+
+def test_a_parked_field_says_of_what_connection_it_is_since_when_and_what_to_do() -> None:
+    bad = prop("stage", "property_missing", "property_type", "currency")
+    assert park(bad) == (
+        Parked(
+            connection="main",
+            entity=Entity.DEAL,
+            field="stage",
+            use=Use.FIELD,
+            inbound=True,
+            outbound=True,
+            why="It is property_missing. It is property_type.",
+            fix="Mend it.",
+            since=NOW,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("codes", "words"), [(("option_missing",), ("won",)), (("option_missing", "property_type"), ())]
+)
+def test_only_words_are_parked_where_nothing_but_words_is_wrong(
+    codes: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    (one,) = park(prop("stage", *codes, lacking=("won",)))
+    assert one.words == words
+
+
+def test_a_field_of_two_properties_has_the_troubles_of_both() -> None:
+    read_only = replace(prop("first", "property_read_only"), field="name")
+    words = replace(prop("last", "option_missing", lacking=("x",)), field="name")
+    never_sent = replace(prop("last", "property_missing", written=False), field="name")
+    (one,) = park(read_only, never_sent)
+    assert (one.inbound, one.outbound) == (True, True)
+    assert (one.why, one.fix) == ("It is property_read_only. It is property_missing.", "Mend it.")
+    (other,) = park(never_sent, read_only)
+    assert (other.inbound, other.outbound) == (True, True)
+    (both,) = park(words, replace(words, name="other", lacking=("y", "x")))
+    assert (both.words, both.inbound) == (("x", "y"), False)
+    (whole,) = park(words, read_only)
+    assert whole.words == ()
+
+
+def test_fixes_of_two_properties_are_told_once_each() -> None:
+    bad = finding("property_missing")
+    one = replace(prop("first"), field="name", findings=(bad,))
+    two = replace(one, name="last", findings=(replace(bad, fix="Map the other."),))
+    assert [parked.fix for parked in park(one, two)] == ["Mend it. Map the other."]
+    assert [parked.fix for parked in park(one, one)] == ["Mend it."]
+
+
+def test_what_is_parked_first_is_new_and_what_stays_is_no_difference() -> None:
+    (one,) = park(prop("stage", "option_missing", lacking=("won",)))
+    assert compare((), (one,)).parked == (one,)
+    assert compare((), (one,)).released == ()
+    assert compare((one,), (one,)).parked == ()
+    assert compare((one,), (one,)).released == ()
+    fewer = replace(one, words=("lost",))
+    assert compare((one,), (fewer,)).released == (one,)
+    more = replace(one, words=("won", "lost"))
+    assert (compare((one,), (more,)).parked, compare((one,), (more,)).released) == ((more,), ())
+    whole = replace(one, words=())
+    assert compare((whole,), (one,)).released == (whole,)

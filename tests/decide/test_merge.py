@@ -271,3 +271,10 @@ def test_the_sentence_of_a_lock_says_who_and_until_when() -> None:
         "deal.stage: locked - the CRM changed it from 'x' to 'y'; ana locked it at 'x' until "
         "2026-03-01 13:00:00Z."
     )
+
+
+def test_a_merge_compares_a_field_as_what_it_is() -> None:
+    as_text = merge_field(facts("1", "9", "10", of=merging(Strategy.MAX)))
+    as_money = merge_field(facts("1", "9", "10", of=merging(Strategy.MAX, FieldType.MONEY)))
+    assert as_text == Reassert("9", loser="10", rule="merge_local")
+    assert as_money == Take("10", loser="9", rule="merge_crm")

@@ -280,3 +280,52 @@ def test_no_wait_overflows_however_often_it_was_tried(
     )
     if isinstance(told, Again | Verify):
         assert NOW <= told.at <= NOW + timedelta(days=30)
+
+
+# --- limits of one's own --------------------------------------------------------------------------
+
+OWN = RetryLimits(
+    base=timedelta(seconds=10),
+    short_steps=1,
+    long_steps=(timedelta(hours=1), timedelta(hours=2)),
+    verify_after=(timedelta(seconds=5), timedelta(hours=9)),
+)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "wait"),
+    [(0, 5.0), (1, 5.0), (2, 3600 * 1.05), (3, 7200 * 1.05), (4, 7200 * 1.05), (99, 7200 * 1.05)],
+)
+def test_after_the_short_steps_come_the_long_ones_and_the_last_one_stays(
+    attempts: int, wait: float
+) -> None:
+    assert delay(attempts, 0.5, OWN).total_seconds() == wait
+
+
+def test_own_limits_hold_for_what_is_sent_again() -> None:
+    told = after_failure(
+        ErrorClass.TRANSIENT, Outcome.NOT_APPLIED, sent(2), now=NOW, jitter=0.0, limits=OWN
+    )
+    assert told == Again(later(3600))
+
+
+def test_own_limits_hold_for_what_is_looked_at() -> None:
+    told = after_failure(
+        ErrorClass.UNKNOWN, Outcome.UNKNOWN, sent(1), now=NOW, jitter=0.0, limits=OWN
+    )
+    assert told == Verify(later(5))
+    told = after_failure(
+        ErrorClass.UNKNOWN, Outcome.UNKNOWN, sent(2), now=NOW, jitter=0.0, limits=OWN
+    )
+    assert told == Verify(later(3600))
+
+
+@pytest.mark.parametrize(
+    ("asked", "wait"), [(None, 10.5), (-1.0, 10.5), (0.0, 0.5), (1.0, 1.5), (10**6, 3600.5)]
+)
+def test_a_provider_that_asks_for_no_wait_is_asked_again_at_once(
+    asked: float | None, wait: float
+) -> None:
+    seconds = None if asked is None else timedelta(seconds=asked)
+    told = after(ErrorClass.RATE_LIMIT, retry_after=seconds)
+    assert told == Again(later(wait), burns=False)

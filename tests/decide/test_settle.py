@@ -377,5 +377,17 @@ def test_a_parked_field_is_mended_in_the_crm_and_by_no_policy() -> None:
     told = asked(one, "crm_wins")
     assert isinstance(told, Refusal)
     assert "flows by itself once the property or the mapping is mended" in told.sentence
-    assert ways(one)[0] == "quotey crm doctor"
+    assert ways(one) == (
+        "quotey crm doctor",
+        "quotey crm sync",
+        "quotey crm reconcile defer r_81 --for 24h",
+    )
     assert ways(item(ConflictType.SCHEMA_MAPPING_MISMATCH))[0] == "quotey crm mapping check"
+
+
+def test_nothing_is_rebound_unless_it_is_said() -> None:
+    told = settle(
+        item(ConflictType.LOCKED_FIELD_OVERWRITE), Policy.CRM_WINS, None, field=STAGE, now=NOW
+    )
+    assert isinstance(told, Settlement)
+    assert told.action == "take_remote"

@@ -52,14 +52,16 @@ def picked(
         (Strategy.UNION, FieldType.TEXT, "a", "b;a", Winner.REMOTE),
         (Strategy.UNION, FieldType.TEXT, "a;b", "b", Winner.LOCAL),
         (Strategy.UNION, FieldType.TEXT, "a", "b", Winner.BOTH),
+        (Strategy.UNION, FieldType.TEXT, None, "b", Winner.REMOTE),
+        (Strategy.UNION, FieldType.TEXT, "b", None, Winner.LOCAL),
     ],
 )
 def test_a_strategy_picks(
     strategy: Strategy, type_: FieldType, local: str | None, remote: str | None, winner: Winner
 ) -> None:
-    found = picked(strategy, local, remote, type_)
-    assert found is not None
-    assert found.winner is winner
+    value = {Winner.LOCAL: local, Winner.REMOTE: remote, Winner.BOTH: "a;b"}[winner]
+    for priority in (CRM_FIRST, LOCAL_FIRST):
+        assert picked(strategy, local, remote, type_, priority) == Picked(winner, value)
 
 
 @pytest.mark.parametrize(
