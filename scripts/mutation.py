@@ -89,6 +89,7 @@ def _prepare() -> None:
 
 def _run(names: list[str]) -> None:
     os.nice(10)
+    os.environ["HYPOTHESIS_PROFILE"] = "mutation"
     shutil.rmtree(TREE / "mutants" / "tests", ignore_errors=True)
     mutators.mutation_operators[:] = [
         (kind, _keys_and_codes if operator is mutators.operator_string else operator)

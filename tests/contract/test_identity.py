@@ -68,3 +68,22 @@ def test_a_payload_digest_does_not_depend_on_order(payload: dict[str, str | None
     backwards = dict(reversed(payload.items()))
     assert payload_digest(payload) == payload_digest(backwards)
     assert canonical_json(payload) == canonical_json(backwards)
+
+
+# --- what is kept in databases and CRMs must be computed the same for ever ------------------------
+
+
+def test_what_was_hashed_before_is_hashed_the_same_today() -> None:
+    assert local_id("main", Entity.DEAL, "512") == "deal_9e5312e4b9f4dba3"
+    assert payload_digest({"b": "1", "a": None}) == (
+        "c0b64a022ba8f8b2ad4e308feaab8d7fe4819b005c5171dd8353cb36a7a4b7d8"
+    )
+    assert content_hash("f", _with()) == "5721ffa09eb49d53cd972f50a78a3471"
+    assert content_hash("f", _with(deleted=True, merged_into="2")) == (
+        "f76be1f1dc582f22b1e265715c4b4177"
+    )
+
+
+def test_the_content_hash_tells_survivors_apart_even_half_a_surrogate() -> None:
+    survivors = (None, "2", "3", "\ud800", "\ud801")
+    assert len({content_hash("f", _with(merged_into=one)) for one in survivors}) == 5

@@ -9,7 +9,7 @@ import pytest
 
 from quotey.adapters.composio import mappings
 from quotey.contract.dto import Value
-from quotey.contract.errors import MappingError
+from quotey.contract.errors import MappingError, Severity
 from quotey.contract.fields import Entity
 from quotey.contract.mapper import Mapped, read_record, wire_value, write_fields
 from quotey.contract.mapping_file import parse_mapping
@@ -127,3 +127,31 @@ def test_a_hubspot_close_date_is_written_as_midday() -> None:
     assert field is not None
     assert wire_value(field, date(2026, 3, 10)) == "2026-03-10T12:00:00Z"
     assert wire_value(field, None) is None
+
+
+def test_every_reason_names_its_code_its_field_and_what_may_help() -> None:
+    values: dict[str, Value] = {
+        "nmae": "x", "stage": "won", "name": None, "amount": "1_000", "id": "7",
+    }  # fmt: skip
+    with pytest.raises(MappingError) as caught:
+        write_fields(mapping_of(), Entity.DEAL, values, creating=False)
+    found = caught.value.diagnostics
+    assert [(one.code, one.field) for one in found] == [
+        ("unknown_field", "nmae"),
+        ("not_writable", "id"),
+        ("missing", "name"),
+        ("not_writable", "stage"),
+        ("malformed", "amount"),
+    ]
+    assert {(one.entity, one.severity) for one in found} == {("deal", Severity.ERROR)}
+    assert [one.fix for one in found] == ["Did you mean 'name'?", "", "", "", ""]
+    told = "; ".join(one.message.rstrip(".") for one in found)
+    assert str(caught.value) == f"Nothing was sent: {told}."
+
+
+def test_what_a_new_record_lacks_is_told_as_missing() -> None:
+    with pytest.raises(MappingError) as caught:
+        write_fields(mapping_of(), Entity.DEAL, {"name": "x", "stage": "won"}, creating=True)
+    assert [(one.code, one.field) for one in caught.value.diagnostics] == [
+        ("missing", "account_id")
+    ]
