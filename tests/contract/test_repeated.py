@@ -39,6 +39,11 @@ def test_the_key_that_stands_twice_is_named(payload: bytes, key: str | None) -> 
     assert repeated_key(payload, json.loads(payload)) == key
 
 
+def test_a_number_of_thousands_of_digits_hides_no_key() -> None:
+    payload = b'{"a":' + b"9" * 5_000 + b',"a":1}'
+    assert repeated_key(payload, {"a": 1}) == "a"
+
+
 @given(JSON)
 def test_no_json_that_was_written_from_a_value_repeats_a_key(value: object) -> None:
     for separators in ((",", ":"), (", ", ": "), (" , ", " : ")):

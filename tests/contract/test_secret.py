@@ -93,5 +93,24 @@ def test_the_url_form_is_what_a_url_makes_of_it(secret: str) -> None:
     assert quote(secret, safe="~") in shapes(secret)[:2]
 
 
+def test_the_forms_within_base64_leave_out_as_little_as_can_be() -> None:
+    """The last sign and, behind neighbours, the first ones; both alphabets."""
+    assert shapes("~~~~") == (
+        "~~~~",
+        "fn5+fg==",
+        "fn5+f",
+        "5+fn",
+        "+fn5",
+        "fn5-f",
+        "5-fn",
+        "-fn5",
+    )
+
+
+def test_a_secret_is_hashed_by_what_it_hides() -> None:
+    assert hash(Secret("a")) == hash(Secret("a"))
+    assert len({hash(Secret(str(number))) for number in range(50)}) > 1
+
+
 def test_an_empty_secret_has_no_form() -> None:
     assert shapes("") == ()

@@ -62,7 +62,7 @@ def test_a_moment_reads_the_same_from_its_kept_text(at: datetime) -> None:
         ("a\x1b[31m", r"a\x1b[31m"),
         ("a\r\nb\tc", r"a\x0d\x0ab\x09c"),
         ("\x00\x7f\x80\x9f", r"\x00\x7f\x80\x9f"),
-        ("\xff", "\xff"),
+        ("\xff\u0100\u0101", "\xff\u0100\u0101"),
         ("abc\u202edef\u2066", r"abc\u202edef\u2066"),
         ("\u061c\u200b\ufeff", r"\u061c\u200b\ufeff"),
         ("half \ud800", r"half \ud800"),

@@ -143,6 +143,12 @@ def test_words_are_the_texts_of_a_table_and_tables_its_tables() -> None:
     ]
 
 
+def test_a_value_that_cannot_be_written_is_called_that() -> None:
+    one = Table(Problems("x.toml", ""), (), {"n": 16**5000})
+    one.text("n")
+    assert told(one)[0][1] == "n must be a text in quotes, not that."
+
+
 @pytest.mark.parametrize(("size", "shown"), [(58, "x" * 58), (59, None)])
 def test_a_long_value_is_shown_cut(size: int, shown: str | None) -> None:
     one = Table(Problems("x.toml", ""), (), {"n": "x" * size})
