@@ -4,6 +4,7 @@
     python scripts/mutation.py decide/retry.py       those of one module, all anew
     python scripts/mutation.py --record              the same, and the figures into the proof
     python scripts/mutation.py --show decide         tell what survived, without a run
+    python scripts/mutation.py contract --sample 40  at most 40 of each module, drawn by its name
 
 mutmut makes the mutants (comparisons, boundaries, and/or, not, numbers, arithmetic, arguments,
 assignments, keys and codes, cases of a match), notes which tests call which function, and forks a
@@ -18,13 +19,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import libcst
-from mutmut.__main__ import cli
+from mutmut.__main__ import CatchOutput, cli, copy_src_dir, create_mutants
 from mutmut.mutation import mutators
 from mutmut.mutation.data import SourceFileMutationData
 from mutmut.mutation.diff_apply import get_diff_for_mutant
@@ -54,9 +56,10 @@ def main(words: list[str]) -> int:
         print(f"No module {asked.module}. There are: {', '.join(modules())}")
         return 2
     _prepare()
+    drawn = {module: _drawn(module, asked.sample) for module in chosen} if asked.sample else {}
     if not asked.show:
-        _run([] if asked.module == "" else [f"quotey.{_dotted(one)}.*" for one in chosen])
-    found = [_judged(module) for module in chosen]
+        _run(chosen, drawn, everything=asked.module == "" and not drawn)
+    found = [_judged(module, drawn.get(module)) for module in chosen]
     _tell(found)
     if undecided := [one.name for one in found if one.undecided]:
         print(f"Not finished: {', '.join(undecided)}. Next: the same command again")
@@ -69,6 +72,7 @@ def main(words: list[str]) -> int:
 def _asked(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("module", nargs="?", default="", help="a module or a room: decide/retry.py")
+    parser.add_argument("--sample", type=int, default=0, help="so many of each module at most")
     parser.add_argument("--record", action="store_true", help="write the figures into the proof")
     parser.add_argument("--show", action="store_true", help="tell what survived; run nothing")
     return parser.parse_args(words)
@@ -85,16 +89,34 @@ def _prepare() -> None:
         if not link.is_symlink():
             link.symlink_to(Path("..") / name)
     os.chdir(TREE)
-
-
-def _run(names: list[str]) -> None:
-    os.nice(10)
-    os.environ["HYPOTHESIS_PROFILE"] = "mutation"
-    shutil.rmtree(TREE / "mutants" / "tests", ignore_errors=True)
     mutators.mutation_operators[:] = [
         (kind, _keys_and_codes if operator is mutators.operator_string else operator)
         for kind, operator in mutators.mutation_operators
     ]
+    with CatchOutput(spinner_title="Making mutants"):
+        copy_src_dir()
+        create_mutants(1)
+
+
+def _drawn(module: str, size: int) -> frozenset[str]:
+    """Draw so many mutants of a module; the same ones as long as it has the same mutants."""
+    names = sorted(_kept(module).exit_code_by_key)
+    chance = random.Random(module)  # noqa: S311 - a sample, no secret
+    return frozenset(chance.sample(names, min(size, len(names))))
+
+
+def _run(chosen: list[str], drawn: dict[str, frozenset[str]], *, everything: bool) -> None:
+    """Try what was chosen, anew; everything: what has no verdict yet."""
+    names = [
+        name
+        for module in ([] if everything else chosen)
+        for name in sorted(drawn.get(module, _kept(module).exit_code_by_key))
+    ]
+    if not (names or everything):
+        return
+    os.nice(10)
+    os.environ["HYPOTHESIS_PROFILE"] = "mutation"
+    shutil.rmtree(TREE / "mutants" / "tests", ignore_errors=True)
     cli(["run", "--max-children", "1", *names], standalone_mode=False)
     print()
 
@@ -108,24 +130,37 @@ def _keys_and_codes(node: libcst.BaseString) -> Iterator[libcst.BaseString]:
 # --- what came of it ------------------------------------------------------------------------------
 
 
-def _judged(module: str) -> Module:
-    path = Path("src/quotey") / module
-    kept = SourceFileMutationData(path=path)
+def _path(module: str) -> Path:
+    return Path("src/quotey") / module
+
+
+def _kept(module: str) -> SourceFileMutationData:
+    kept = SourceFileMutationData(path=_path(module))
     kept.load()
-    verdicts = {name: status_by_exit_code[code] for name, code in kept.exit_code_by_key.items()}
+    return kept
+
+
+def _judged(module: str, drawn: frozenset[str] | None) -> Module:
+    codes = _kept(module).exit_code_by_key
+    verdicts = {
+        name: status_by_exit_code[code]
+        for name, code in codes.items()
+        if drawn is None or name in drawn
+    }
     alive = [name for name, verdict in verdicts.items() if verdict not in {*KILLED, "not checked"}]
     return Module(
         name=module,
         mutants=len(verdicts),
+        of=len(codes),
         killed=sum(verdict in KILLED for verdict in verdicts.values()),
         undecided=sum(verdict == "not checked" for verdict in verdicts.values()),
-        survivors=tuple(_survivor(module, path, name, verdicts[name]) for name in alive),
+        survivors=tuple(_survivor(module, name, verdicts[name]) for name in alive),
     )
 
 
-def _survivor(module: str, path: Path, name: str, verdict: str) -> Survivor:
+def _survivor(module: str, name: str, verdict: str) -> Survivor:
     function, kind = orig_function_and_class_names_from_key(name)
-    lines = get_diff_for_mutant(name, path=path).splitlines()[2:]
+    lines = get_diff_for_mutant(name, path=_path(module)).splitlines()[2:]
     was, became = (
         " ".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+"
     )
@@ -150,10 +185,6 @@ def _tell(found: list[Module]) -> None:
         killed, mutants = sum(one.killed for one in mine), sum(one.mutants for one in mine)
         if mutants:
             print(f"{killed:5} of {mutants:5} {100 * killed / mutants:5.1f} %  {room}/")
-
-
-def _dotted(module: str) -> str:
-    return module.removesuffix(".py").replace("/", ".")
 
 
 if __name__ == "__main__":

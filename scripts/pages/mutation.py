@@ -30,6 +30,10 @@ keys and codes, and leaves out cases. A mutant is *killed* when a test of `tests
 `tests/decide` fails, or runs without an end. Left out are wording, that is texts with a blank in
 them, what is decorated, and tables; what those promise, the mutants in `mutants/` break by hand.
 """
+SAMPLED = """\
+Where a module's figure is *n of N*, n of its N mutants were drawn by chance, seeded by the module's
+name; all others are counted whole.
+"""
 SURVIVED = """\
 Each is listed with the reason; *equivalent* means that no test can tell it from the code.
 """
@@ -49,11 +53,15 @@ class Survivor(msgspec.Struct, frozen=True):
 
 
 class Module(msgspec.Struct, frozen=True):
-    """The mutants of one module, as `decide/retry.py`; `undecided` ones have not been tried."""
+    """The mutants of one module, as `decide/retry.py`, that were tried, `of` how many there are.
+
+    `undecided` are those that were to be tried and were not.
+    """
 
     name: str
     mutants: int
     killed: int
+    of: int
     undecided: int = 0
     survivors: tuple[Survivor, ...] = ()
 
@@ -112,11 +120,13 @@ def keep(found: Sequence[Module]) -> None:
     known = {one.name: one for one in [*recorded(), *found]}
     kept = [known[name] for name in modules() if name in known]
     mutants, killed = sum(one.mutants for one in kept), sum(one.killed for one in kept)
+    whole = sum(one.of for one in kept)
     shares = {f"percent_of_{room}": percent(*of_room(kept, room)) for room in ROOMS}
     proof = {
         "name": "generic mutants",
         "command": COMMAND,
         "mutants": mutants,
+        **({} if whole == mutants else {"drawn_of": whole}),
         "killed": killed,
         **shares,
         "survivors": mutants - killed,
@@ -127,8 +137,12 @@ def keep(found: Sequence[Module]) -> None:
 
 def of_room(found: Sequence[Module], room: str) -> tuple[int, int]:
     """Give the killed and the mutants of a room."""
-    mine = [one for one in found if one.name.startswith(f"{room}/")]
+    mine = [one for one in found if _is_of(one, room)]
     return sum(one.killed for one in mine), sum(one.mutants for one in mine)
+
+
+def _is_of(one: Module, room: str) -> bool:
+    return one.name.startswith(f"{room}/")
 
 
 def reasons() -> list[Reason]:
@@ -150,12 +164,15 @@ def why(one: Survivor, known: Sequence[Reason]) -> str:
 def mutation_page() -> str:
     """Write the page."""
     found, known = recorded(), reasons()
+    if not found:
+        return f"# Generic mutants\n\n{MADE}\n{INTRO}\nNothing is counted yet: `{COMMAND}`.\n"
     alive = [one for module in found for one in module.survivors]
     return "\n".join(
         [
             "# Generic mutants\n",
             MADE,
             INTRO,
+            *([SAMPLED] if any(one.mutants < one.of for one in found) else []),
             table(("module", "mutants", "killed", "share"), _counts(found)),
             "## Survivors\n",
             SURVIVED,
@@ -173,12 +190,17 @@ def mutation_page() -> str:
 
 
 def _counts(found: Sequence[Module]) -> list[tuple[str, ...]]:
-    rooms = [(f"**{room}/**", *of_room(found, room)) for room in ROOMS]
-    rows = [*rooms, *((one.name, one.killed, one.mutants) for one in found if one.mutants)]
-    return [
-        (name, f"{mutants:,}", f"{killed:,}", f"{percent(killed, mutants)} %")
-        for name, killed, mutants in rows
-    ]
+    of_rooms = {room: [one for one in found if _is_of(one, room)] for room in ROOMS}
+    rows = [_row(f"**{room}/**", mine) for room, mine in of_rooms.items() if mine]
+    return [*rows, *(_row(one.name, [one]) for one in found if one.mutants)]
+
+
+def _row(name: str, found: Sequence[Module]) -> tuple[str, ...]:
+    mutants, killed, whole = (
+        sum(getattr(one, figure) for one in found) for figure in ("mutants", "killed", "of")
+    )
+    tried = f"{mutants:,}" if mutants == whole else f"{mutants:,} of {whole:,}"
+    return name, tried, f"{killed:,}", f"{percent(killed, mutants)} %"
 
 
 def _code(text: str) -> str:
