@@ -19,7 +19,7 @@ from quotey.contract.errors import ErrorClass, Outcome, RemoteFailure
 from quotey.contract.journal import Operation, OpState
 from quotey.contract.mapping_file import parse_mapping
 from quotey.contract.reconciliation import ConflictType
-from quotey.store import Store
+from quotey.store import Store, open_store
 from quotey.sync import late, push
 from quotey.sync.push_quote import marker_of
 from quotey.sync.recover import recover
@@ -225,6 +225,34 @@ def test_what_is_newer_or_not_ours_is_left_to_a_person(
     assert (item.conflict_type, item.detail) == (ConflictType.STALE_OUTBOUND_WRITE, detail)
     assert item.operation_id == new.id
     assert two.op(new).state is OpState.DELIVERED
+    assert looks(two) == 0
+
+
+def test_what_a_later_version_met_is_left_to_that_ones_item(two: World) -> None:
+    """Else the decision of a person would be about the version before, and the newest forgotten."""
+    old = lose(two)
+    two.crm.set("deal", "D-1", FOREIGN)
+    new = two.quote(two.deal("D-1").id, "80", quote_id=old.entity_id)
+    two.sync()
+    [item] = two.items()
+    assert (item.operation_id, item.local_value) == (new.id, "2")
+    settled(two)
+    assert looks(two) == 0
+    assert two.items() == (item,)
+    [event] = two.events("operation.look_ended")
+    assert event.body["why"] == "A person decides about a later write."
+
+
+def test_a_look_waits_for_what_a_later_version_will_meet(two: World) -> None:
+    old = lose(two)
+    two.crm.set("deal", "D-1", FOREIGN)
+    two.turn(seconds=91)
+    new = two.quote(two.deal("D-1").id, "80", quote_id=old.entity_id)
+    late.look(two.run())
+    assert (looks(two), two.items()) == (1, ())
+    settled(two)
+    settled(two)
+    assert [item.operation_id for item in two.items()] == [new.id]
     assert looks(two) == 0
 
 
@@ -437,6 +465,8 @@ def test_a_crash_at_any_point_forgets_no_look(tmp_path: Path) -> None:
         shutil.copytree(tmp_path / "before", world.home)
         world.clock._now, world.store_kind = start, crashing_store(plan)
         world.open()
+        world.desk.close()  # the seller's process does not die
+        world.desk = open_store(world.home / "quotey.db", role="desk")
         world.adapter = CrashingAdapter(world.stub, plan)
         _play(world, old)
         _hold(world, plan.met[-1])

@@ -100,7 +100,7 @@ def _judge(run: Run, taken: LateLook, op: Operation, reading: MarkerReading | No
         case AlreadyThere():
             _end(run, taken, op, "")
         case Stale() as stale:
-            _end(run, taken, op, stale.detail, stale_item(op, stale, reading))
+            _not_ours(run, taken, op, stale_item(op, stale, reading))
         case Send():
             return _send_again(run, taken, op, reading)
         case _ as never:
@@ -108,17 +108,30 @@ def _judge(run: Run, taken: LateLook, op: Operation, reading: MarkerReading | No
     return False
 
 
-def _end(
-    run: Run, taken: LateLook, op: Operation, why: str, draft: ItemDraft | None = None
-) -> None:
+def _end(run: Run, taken: LateLook, op: Operation, why: str) -> None:
     """End the doubt; silently when what was delivered stands there."""
     with run.store.transaction("end look"):
         if not run.store.looks.close(taken):
-            return _overtaken(run, taken, op)
-        if draft is not None:
-            items.record(run, draft)
-        if why:
+            _overtaken(run, taken, op)
+        elif why:
             _note(run, "operation.look_ended", op, why=why)
+
+
+def _not_ours(run: Run, taken: LateLook, op: Operation, draft: ItemDraft) -> None:
+    """Tell a person that something else stands there, unless a later write has met it or will."""
+    with run.store.transaction("end look"):
+        if later := _later_writes(run, op):
+            _leave_to(run, taken, op, later)
+        else:
+            _tell(run, taken, op, draft)
+
+
+def _tell(run: Run, taken: LateLook, op: Operation, draft: ItemDraft) -> None:
+    """Leave it to a person, inside a transaction."""
+    if not run.store.looks.close(taken):
+        return _overtaken(run, taken, op)
+    items.record(run, draft)
+    _note(run, "operation.look_ended", op, why=draft.detail)
     return None
 
 
@@ -165,7 +178,10 @@ def _later_writes(run: Run, op: Operation) -> tuple[Operation, ...]:
 
 
 def _leave_to(run: Run, taken: LateLook, op: Operation, later: tuple[Operation, ...]) -> None:
-    """Leave the slot to a later write: what its guard refuses to replace, nobody else may."""
+    """Leave the slot to a later write: what its guard refuses to replace, nobody else may.
+
+    An item of ours would take that one's place, and a person would decide about the wrong version.
+    """
     if any(one.state in PENDING for one in later):
         run.store.looks.put_off(taken, run.now() + run.limits.late_look, tries=taken.tries)
     elif run.store.looks.close(taken):
@@ -189,11 +205,10 @@ def _not_seen(run: Run, taken: LateLook, op: Operation, failure: RemoteFailure) 
 
 def _give_up(run: Run, taken: LateLook, op: Operation, why: str) -> None:
     """Leave it to a person, inside a transaction: whether the quote still stands is not known."""
-    if not run.store.looks.close(taken):
-        return _overtaken(run, taken, op)
-    items.record(run, items.about(op, ConflictType.UNKNOWN_OUTCOME, why, local=str(op.version)))
-    _note(run, "operation.look_ended", op, why=why)
-    return None
+    if later := _later_writes(run, op):
+        return _leave_to(run, taken, op, later)
+    draft = items.about(op, ConflictType.UNKNOWN_OUTCOME, why, local=str(op.version))
+    return _tell(run, taken, op, draft)
 
 
 def _overtaken(run: Run, taken: LateLook, op: Operation) -> None:
