@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import hashlib
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -20,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tests.e2e.hands import OURS, PASSWORD, Hands, set_up
 
@@ -31,6 +33,8 @@ NO_POSTGRES = (
     "PostgreSQL is not here, so what needs it is skipped. Next: apt-get install postgresql"
 )
 NOBODY = "nobody"
+FOLDER = "quotey-e2e-"
+"""How the names of our temporary folders begin; our process's id follows."""
 DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
 
@@ -66,10 +70,20 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    """Make a folder of our own, and clear those whose processes were killed."""
+    for old in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
+        owner = old.name.removeprefix(FOLDER).partition("-")[0]
+        if owner.isdigit() and not Path("/proc", owner).exists() and Path("/proc/self").exists():
+            shutil.rmtree(old, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{FOLDER}{os.getpid()}-") as name:
+        yield Path(name)
+
+
+@contextlib.contextmanager
 def on_sqlite() -> Iterator[Tryton]:
     """Run a server on a copy of the prepared SQLite file."""
-    with tempfile.TemporaryDirectory(prefix="quotey-e2e-") as name:
-        folder = Path(name)
+    with _folder() as folder:
         file = folder / "demo.sqlite"
         template = kept("demo.sqlite")
         fresh = not template.is_file()
@@ -86,60 +100,75 @@ def on_sqlite() -> Iterator[Tryton]:
 def postgres_programs() -> Path | None:
     """Find the programs of a PostgreSQL server, None where there are none that we may run."""
     found = shutil.which("initdb")
-    places = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    places = (
+        [Path(found).resolve().parent]
+        if found
+        else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    )
     usable = [place for place in places if (place / "initdb").exists()]
-    if os.geteuid() == 0 and shutil.which("runuser") is None:
-        return None
     return usable[-1] if usable else None
 
 
 @contextlib.contextmanager
 def on_postgres(programs: Path) -> Iterator[Tryton]:
     """Run a server on a copy of the prepared PostgreSQL cluster."""
-    with tempfile.TemporaryDirectory(prefix="quotey-e2e-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # another user has to reach the cluster in it
-        cluster, template = folder / "cluster", kept(f"{programs.parent.name}-cluster.tar")
-        fresh = not template.is_file()
-        if not fresh:
-            with tarfile.open(template) as packed:
-                packed.extractall(folder, filter="tar")
-        with _cluster(programs, cluster, fresh=fresh) as port:
-            uri = f"postgresql://postgres@127.0.0.1:{port}/"
-            with _serving(folder, uri, None, fresh=fresh) as tryton:
-                yield tryton
-        if fresh:
-            template.parent.mkdir(parents=True, exist_ok=True)
-            draft = template.with_suffix(".new")
-            with tarfile.open(draft, "w") as packed:
-                packed.add(cluster, "cluster")
-            draft.replace(template)
+    template = kept(f"{programs.parent.name}-cluster.tar")
+    if not template.is_file():
+        _prepare_cluster(programs, template)
+    with _folder() as folder:
+        with tarfile.open(template) as packed:
+            packed.extractall(folder, filter="tar")
+        with _on_cluster(programs, folder, fresh=False) as tryton:
+            yield tryton
+
+
+def _prepare_cluster(programs: Path, template: Path) -> None:
+    """Fill a cluster and keep it, whole or not at all."""
+    with _folder() as folder:
+        with _on_cluster(programs, folder, fresh=True):
+            pass
+        template.parent.mkdir(parents=True, exist_ok=True)
+        draft = template.with_suffix(".new")
+        with tarfile.open(draft, "w") as packed:
+            packed.add(folder / "cluster", "cluster")
+        draft.replace(template)
+
+
+@contextlib.contextmanager
+def _on_cluster(programs: Path, folder: Path, *, fresh: bool) -> Iterator[Tryton]:
+    folder.chmod(0o755)  # another user has to reach the cluster in it
+    with _cluster(programs, folder / "cluster", fresh=fresh) as port:
+        uri = f"postgresql://postgres@127.0.0.1:{port}/"
+        with _serving(folder, uri, None, fresh=fresh) as tryton:
+            yield tryton
 
 
 @contextlib.contextmanager
 def _cluster(programs: Path, cluster: Path, *, fresh: bool) -> Iterator[int]:
     """Start a cluster of our own on a free port, as a user who may."""
-    as_user = ["runuser", "-u", NOBODY, "--"] if os.geteuid() == 0 else []
+    owner = pwd.getpwnam(NOBODY) if os.geteuid() == 0 else None
     if fresh:
         cluster.mkdir()
-    if as_user:
+    if owner is not None:
         subprocess.run(["chown", "-R", NOBODY, cluster], check=True)
     if fresh:
         words = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
-        _run([*as_user, str(programs / "initdb"), *words, "-D", str(cluster)])
+        _run([str(programs / "initdb"), *words, "-D", str(cluster)], owner=owner)
     cluster.chmod(0o700)
     port = free_port()
     options = ["-D", str(cluster), "-p", str(port), "-h", "127.0.0.1", "-k", "", "-F"]
-    command = [*as_user, str(programs / "postgres"), *options]
-    with _started(command, cluster.parent / "postgres.log", signal.SIGINT) as process:
-        _until(lambda: _listens(port), process, cluster.parent / "postgres.log")
+    command = [str(programs / "postgres"), *options]
+    log = cluster.parent / "postgres.log"
+    # SIGINT is its fast shutdown; at SIGTERM it would wait for its clients.
+    with _started(command, log, signal.SIGINT, owner) as process:
+        _until(lambda: _listens(port), process, log)
         if fresh:
             # Not every PostgreSQL comes with createdb.
             reach = f"host=127.0.0.1 port={port} user=postgres dbname=postgres"
             make = f"create database {Tryton.database}"
             code = f"import psycopg as p; p.connect({reach!r}, autocommit=True).execute({make!r})"
             python = str(VENV / "bin" / "python")
-            _until(lambda: _works([python, "-c", code]), process, cluster.parent / "postgres.log")
+            _until(lambda: _works([python, "-c", code]), process, log)
         yield port
 
 
@@ -169,16 +198,23 @@ def _serving(folder: Path, uri: str, file: Path | None, *, fresh: bool) -> Itera
 
 @contextlib.contextmanager
 def _started(
-    command: list[str], log: Path, stop: signal.Signals
+    command: list[str], log: Path, stop: signal.Signals, owner: pwd.struct_passwd | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server; it ends with this block, and when we are killed."""
+
+    def die_with_parent() -> None:
+        # Called once the user is changed: that would take it back.
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(DIE_WITH_PARENT, stop)
+
     with log.open("wb") as out:
         process = subprocess.Popen(
             command,
             stdout=out,
             stderr=out,
             cwd=log.parent,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - no thread of ours runs yet
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - no thread of ours runs yet
+            **_as(owner),
         )
         try:
             yield process
@@ -191,9 +227,11 @@ def _started(
                 process.wait()
 
 
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGTERM)
+def _as(owner: pwd.struct_passwd | None) -> dict[str, Any]:
+    """Say as whom a program is to run: PostgreSQL refuses to be root."""
+    if owner is None:
+        return {}
+    return {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
 
 
 def _keep(file: Path, template: Path) -> None:
@@ -211,8 +249,14 @@ def _keep(file: Path, template: Path) -> None:
     draft.replace(template)
 
 
-def _run(command: list[str], env: dict[str, str] | None = None) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False, cwd="/")
+def _run(
+    command: list[str],
+    env: dict[str, str] | None = None,
+    owner: pwd.struct_passwd | None = None,
+) -> None:
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=env, check=False, cwd="/", **_as(owner)
+    )
     assert done.returncode == 0, f"{command[0]} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
 
 
