@@ -22,7 +22,7 @@ CODE := $(wildcard src tests scripts)
 
 # List the commands.
 help:
-	@awk '/^# /{text=substr($$0,3)} /^[a-z-]+:/{sub(":.*","");printf "make %-9s %s\n",$$0,text}' Makefile
+	@awk '/^# /{text=substr($$0,3)} /^[a-z0-9-]+:/{sub(":.*","");printf "make %-9s %s\n",$$0,text}' Makefile
 
 # Show what quotey does, offline, from nothing but Python.
 demo: .venv/.demo
@@ -82,7 +82,7 @@ else
 	@HYPOTHESIS_PROFILE=soak $(BIN)/pytest -q -n $(WORKERS) -m "not e2e" $(PYTEST_ARGS)
 endif
 
-# Judge the adapters by a real CRM server, Tryton, on this machine; the first time installs it.
+# Judge an adapter by a real CRM server, Tryton, on this machine; E2E_DATABASE=sqlite or postgresql for one of both.
 e2e: .venv/.dev .venv-e2e/.ready
 	@$(BIN)/pytest -q -rs -p no:cacheprovider -m e2e $(PYTEST_ARGS) tests/e2e
 

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from tests.e2e.server import NO_POSTGRES, Tryton, on_postgres, on_sqlite, postgres_programs
 
+FIXTURE_OF = {"sqlite": "tryton_on_sqlite", "postgresql": "tryton_on_postgres"}
+HERE = ("sqlite", "postgresql") if postgres_programs() else ("sqlite",)
+ON = tuple(os.environ.get("E2E_DATABASE", " ".join(HERE)).split())
+"""The databases under all tests but those that name theirs."""
+
+
+@pytest.fixture(scope="session", params=ON)
+def tryton(request: pytest.FixtureRequest) -> Tryton:
+    running: Tryton = request.getfixturevalue(FIXTURE_OF[request.param])
+    return running
+
 
 @pytest.fixture(scope="session")
-def tryton() -> Iterator[Tryton]:
+def tryton_on_sqlite() -> Iterator[Tryton]:
     with on_sqlite() as running:
         yield running
 

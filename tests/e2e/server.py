@@ -14,6 +14,7 @@ import pwd
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tarfile
@@ -23,6 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.database import Sql, in_file, in_postgres
 from tests.e2e.hands import OURS, PASSWORD, Hands, set_up
 
 ROOT = Path(__file__).parents[2]
@@ -46,9 +48,9 @@ class Tryton:
     user = OURS
     password = PASSWORD
 
-    def __init__(self, url: str, file: Path | None) -> None:
+    def __init__(self, url: str, sql: Sql) -> None:
         self.url = url
-        self.file = file
+        self.sql = sql
 
     def hands(self, user: str = "admin") -> Hands:
         """Give hands of another user of the same server."""
@@ -91,7 +93,8 @@ def on_sqlite() -> Iterator[Tryton]:
             file.touch()
         else:
             shutil.copyfile(template, file)
-        with _serving(folder, f"sqlite://\npath = {folder}", file, fresh=fresh) as tryton:
+        uri = f"sqlite://\npath = {folder}"
+        with _serving(folder, uri, in_file(file), fresh=fresh) as tryton:
             if fresh:
                 _keep(file, template)
             yield tryton
@@ -139,7 +142,10 @@ def _on_cluster(programs: Path, folder: Path, *, fresh: bool) -> Iterator[Tryton
     folder.chmod(0o755)  # another user has to reach the cluster in it
     with _cluster(programs, folder / "cluster", fresh=fresh) as port:
         uri = f"postgresql://postgres@127.0.0.1:{port}/"
-        with _serving(folder, uri, None, fresh=fresh) as tryton:
+        with (
+            in_postgres(VENV / "bin" / "python", uri + Tryton.database) as sql,
+            _serving(folder, uri, sql, fresh=fresh) as tryton,
+        ):
             yield tryton
 
 
@@ -173,7 +179,7 @@ def _cluster(programs: Path, cluster: Path, *, fresh: bool) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _serving(folder: Path, uri: str, file: Path | None, *, fresh: bool) -> Iterator[Tryton]:
+def _serving(folder: Path, uri: str, sql: Sql, *, fresh: bool) -> Iterator[Tryton]:
     """Start the server on a database, which is filled first when it is fresh."""
     port = free_port()
     conf = folder / "trytond.conf"
@@ -188,7 +194,7 @@ def _serving(folder: Path, uri: str, file: Path | None, *, fresh: bool) -> Itera
     log = folder / "trytond.log"
     programs = [str(VENV / "bin" / "trytond"), *words]
     with _started(programs, log, signal.SIGTERM) as process:
-        tryton = Tryton(f"http://127.0.0.1:{port}", file)
+        tryton = Tryton(f"http://127.0.0.1:{port}", sql)
         # With -d it listens only once the models are loaded.
         _until(lambda: _listens(port), process, log)
         if fresh:
@@ -236,8 +242,6 @@ def _as(owner: pwd.struct_passwd | None) -> dict[str, Any]:
 
 def _keep(file: Path, template: Path) -> None:
     """Keep a prepared file, whole or not at all, while the server may still hold it."""
-    import sqlite3
-
     template.parent.mkdir(parents=True, exist_ok=True)
     draft = template.with_suffix(".new")
     draft.unlink(missing_ok=True)

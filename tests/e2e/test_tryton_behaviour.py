@@ -210,7 +210,7 @@ def test_a_session_that_ran_out_is_renewed_and_nothing_is_sent_twice(world: Tryt
     world.adapter.get_deal(deal, call=CALL)
     world.between.log.clear()
     world.between.passed.clear()
-    world._sql("delete from ir_session")
+    world.sql("delete from ir_session")
     world.adapter.update_deal(deal, {"name": "Renewed"}, key="k", call=CALL)
     assert world.between.log.count("common.db.login") == 1
     assert world.between.passed.count("model.sale.opportunity.write") == 1

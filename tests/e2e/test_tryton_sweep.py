@@ -63,7 +63,7 @@ def hidden_by_a_rule(world: TrytonWorld, deal: str) -> Iterator[None]:
 def date(world: TrytonWorld, deal: str, column: str, *, days_ago: int) -> None:
     at = SystemClock().now().replace(tzinfo=None) - timedelta(days=days_ago)
     text = at.isoformat(" ")
-    world._sql(f"update sale_opportunity set {column} = ? where id = ?", text, int(deal))  # noqa: S608 - our own words
+    world.sql(f"update sale_opportunity set {column} = ? where id = ?", text, int(deal))  # noqa: S608 - our own words
 
 
 def test_a_deleted_deal_is_proved_to_be_gone_and_one_that_a_rule_hides_is_not(

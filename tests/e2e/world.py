@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -44,7 +42,7 @@ def settings_of(tryton: Tryton, url: str = "", **more: object) -> TrytonSettings
 
 
 class TrytonWorld:
-    """`quotey.testing.world.World` over a server on SQLite."""
+    """`quotey.testing.world.World` over a server of ours."""
 
     connection = "main"
     mapping = MAPPING
@@ -57,8 +55,7 @@ class TrytonWorld:
     words = Words(stage="lead", later_stage="opportunity")
 
     def __init__(self, tryton: Tryton, **settings: object) -> None:
-        assert tryton.file is not None, "the world cleans up in the file itself"
-        self._file = tryton.file
+        self.sql = tryton.sql
         self.hands = tryton.hands()
         self.between = Between(tryton.url)
         self._settings = settings_of(tryton, self.between.url, **settings)
@@ -81,7 +78,7 @@ class TrytonWorld:
         ref = make[entity](dict(values))
         if at is not None:
             stamp = at.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
-            self._sql(
+            self.sql(
                 f"update {MAPPING.entities[entity].object.replace('.', '_')}"  # noqa: S608 - our own words
                 " set create_date = ?, write_date = null where id = ?",
                 stamp,
@@ -93,7 +90,7 @@ class TrytonWorld:
         assert entity in (Entity.ACCOUNT, Entity.DEAL)
         if "stage" in values and not values["stage"]:
             # Past the rules of the model, as a script in the database does.
-            self._sql("update sale_opportunity set state = '' where id = ?", int(ref))
+            self.sql("update sale_opportunity set state = '' where id = ?", int(ref))
             return
         model = MAPPING.entities[entity].object
         wire = values if entity is Entity.ACCOUNT else self._deal(dict(values))
@@ -123,7 +120,7 @@ class TrytonWorld:
             named = ("model.sale.sale.create", "model.sale.sale.write")
             return sum(method in named for method in self.between.passed)
         assert entity is Entity.DEAL
-        found = self._sql("select count(*) from sale_opportunity__history where id = ?", int(ref))
+        found = self.sql("select count(*) from sale_opportunity__history where id = ?", int(ref))
         return int(found[0][0])
 
     def fail(
@@ -145,8 +142,8 @@ class TrytonWorld:
             adapter.close()
         self.between.close()
         for table in MADE_ANEW:
-            self._sql(f'delete from "{table}"')  # noqa: S608 - our own words
-        self._sql("delete from party_party where id > ?", OWN_PARTIES)
+            self.sql(f'delete from "{table}"')  # noqa: S608 - our own words
+        self.sql("delete from party_party where id > ?", OWN_PARTIES)
 
     def _add_account(self, values: dict[str, str | None]) -> str:
         party: dict[str, Any] = {"name": values["name"], "addresses": [["create", [{}]]]}
@@ -198,7 +195,3 @@ class TrytonWorld:
         party = self.hands("sale.opportunity.read", [int(deal)], ["party"])[0]["party"]
         values = {**texts, "origin": origin, "party": party, "currency": CURRENCIES["EUR"]}
         self.hands("sale.sale.create", [values])
-
-    def _sql(self, text: str, *params: object) -> list[Any]:
-        with contextlib.closing(sqlite3.connect(self._file, timeout=20)) as file, file:
-            return file.execute(text, params).fetchall()
