@@ -15,8 +15,10 @@ from tests.e2e.server import FOLDER, NO_POSTGRES, PATIENCE, ROOT, postgres_progr
 pytestmark = pytest.mark.e2e
 
 SERVE = """
-import sys
+import signal, sys
 from tests.e2e.server import on_postgres, on_sqlite, postgres_programs
+# What was started in the background ignores Ctrl-C, and hands that down.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 programs = postgres_programs()
 with on_postgres(programs) if sys.argv[1] == "postgresql" else on_sqlite() as tryton:
     print(tryton.url, flush=True)

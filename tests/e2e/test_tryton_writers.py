@@ -24,6 +24,7 @@ pytestmark = pytest.mark.e2e
 
 WRITERS, TURNS = 8, 10
 COMMAND = "KEEP_PROOF=1 make e2e"
+CONTROL = "negative control: the CRM's own lock alone, which leaks on SQLite"
 Told = Callable[[str, object], None]
 
 
@@ -186,7 +187,7 @@ def test_on_sqlite_the_servers_lock_leaks_so_the_least_tier_is_claimed(
     total = counted(cleaned)
     told = f"{total} of {WRITERS * TURNS} acknowledged increments are there"
     record_property("SQLite", told)
-    keep_count(total, "SQLite", "the CRM's own lock, which leaks there: we claim the least tier")
+    keep_count(total, "SQLite", CONTROL)
     assert 0 < total <= WRITERS * TURNS
     adapter = open_adapter(settings_of(cleaned), MAPPING, "main")
     assert adapter.capabilities.tier == 3, "nothing above search may be promised"
