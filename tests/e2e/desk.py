@@ -6,7 +6,8 @@ from pathlib import Path
 
 from quotey.app.facade import Quotey, open_quotey
 from quotey.sync.clock import Clock
-from tests.e2e.hands import OURS, PASSWORD
+from tests.e2e.hands import PASSWORD
+from tests.e2e.prepared import OURS
 
 CONFIG = """
 [connections.main]

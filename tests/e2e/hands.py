@@ -5,13 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import urllib.request
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 PASSWORD = "e2e-only-password"
-OURS, SELLER = "quotey", "seller"
-"""Quotey's own user, with the rights that the how-to asks for, and a person who sells."""
-GROUPS = ("Sales", "Sale Opportunity")
 
 
 class TrytonError(Exception):
@@ -20,6 +18,7 @@ class TrytonError(Exception):
     def __init__(self, error: list[object]) -> None:
         super().__init__(str(error)[:500])
         self.kind = str(error[0])
+        self.detail: list[object] = list(error[1]) if isinstance(error[1], list) else []
 
 
 def decimal(number: str | int) -> dict[str, str]:
@@ -44,6 +43,25 @@ class Hands:
     def __call__(self, method: str, *params: object, **context: object) -> Any:  # noqa: ANN401 - JSON
         return self.raw(f"model.{method}", [*params, {**self.context, **context}])
 
+    def join(self, group: str) -> None:
+        """Become a member of a group."""
+        groups = self("res.group.search", [["name", "=", group]], 0, None, None)
+        self("res.user.write", [self.user_id], {"groups": [["add", groups]]})
+
+    def wizard(self, name: str, answers: Mapping[str, object], button: str) -> None:
+        """Press one button of a wizard, and say yes to its warnings."""
+        session = self.raw(f"wizard.{name}.create", [self.context])[0]
+        pressing: list[object] = [session, answers, button, self.context]
+        try:
+            self.raw(f"wizard.{name}.execute", pressing)
+        except TrytonError as error:
+            if error.kind != "UserWarning":
+                raise
+            warning = {"name": error.detail[0], "user": self.user_id}
+            self("res.user.warning.create", [warning])
+            self.raw(f"wizard.{name}.execute", pressing)
+        self.raw(f"wizard.{name}.delete", [session, self.context])
+
     def raw(self, method: str, params: list[object]) -> Any:  # noqa: ANN401 - JSON
         body = json.dumps({"id": 1, "method": method, "params": params}).encode()
         request = urllib.request.Request(self._url, body, self._headers)  # noqa: S310 - loopback
@@ -52,28 +70,3 @@ class Hands:
         if "error" in told:
             raise TrytonError(told["error"])
         return told["result"]
-
-
-def set_up(hands: Hands) -> None:
-    """Give the database a company with an employee, two currencies, and users who are no admin."""
-    currencies = {}
-    for code in ("EUR", "USD"):
-        rate = [["create", [{"rate": decimal(1)}]]]
-        values: dict[str, object] = {"name": code, "symbol": code, "code": code, "rates": rate}
-        values |= {"rounding": decimal("0.01"), "digits": 2}
-        currencies[code] = hands("currency.currency.create", [values])[0]
-    own, person = hands("party.party.create", [{"name": "Own Company"}, {"name": "Own Employee"}])
-    company = hands("company.company.create", [{"party": own, "currency": currencies["EUR"]}])[0]
-    employee = hands("company.employee.create", [{"party": person, "company": company}])[0]
-    mine = {
-        "companies": [["add", [company]]],
-        "company": company,
-        "employees": [["add", [employee]]],
-        "employee": employee,
-    }
-    hands("res.user.write", [hands.user_id], mine)
-    groups = hands("res.group.search", [["name", "in", list(GROUPS)]], 0, None, None)
-    assert len(groups) == len(GROUPS)
-    for login in (OURS, SELLER):
-        user = {"name": login.title(), "login": login, "password": PASSWORD}
-        hands("res.user.create", [{**user, **mine, "groups": [["add", groups]]}])

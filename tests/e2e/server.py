@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.database import Sql, in_file, in_postgres
-from tests.e2e.hands import OURS, PASSWORD, Hands, set_up
+from tests.e2e.hands import PASSWORD, Hands
+from tests.e2e.prepared import OURS, set_up
 
 ROOT = Path(__file__).parents[2]
 VENV = ROOT / ".venv-e2e"
@@ -59,7 +60,7 @@ class Tryton:
 
 def kept(name: str) -> Path:
     """Say where something that was prepared is kept, for these versions and this set-up."""
-    made_from = (ROOT / "requirements-e2e.lock", Path(__file__).with_name("hands.py"))
+    made_from = (ROOT / "requirements-e2e.lock", Path(__file__).with_name("prepared.py"))
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in made_from)).hexdigest()[:12]
     return VENV / "kept" / f"{digest}-{name}"
 

@@ -205,6 +205,15 @@ def test_a_deactivated_party_is_told_as_gone(world: TrytonWorld) -> None:
     assert world.adapter.read_records(Entity.ACCOUNT, (ref,), call=CALL).records == ()
 
 
+def test_a_party_that_was_replaced_by_another_is_told_as_merged(world: TrytonWorld) -> None:
+    loser, winner = an_account(world, "Loser"), an_account(world, "Winner")
+    cursor = end_of(world.adapter, Entity.ACCOUNT)
+    world.merge(Entity.ACCOUNT, loser, winner)
+    met = {one.crm_ref: one for one in records(world.adapter, Entity.ACCOUNT, cursor)}
+    assert (met[loser].merged_into, met[loser].deleted) == (winner, False)
+    assert world.adapter.read_records(Entity.ACCOUNT, (loser,), call=CALL).records == ()
+
+
 def test_a_session_that_ran_out_is_renewed_and_nothing_is_sent_twice(world: TrytonWorld) -> None:
     deal = a_deal(world)
     world.adapter.get_deal(deal, call=CALL)

@@ -25,7 +25,8 @@ from quotey.testing.conformance.pages import end_of, records
 from quotey.testing.conformance.quotes import write
 from quotey.testing.world import CALL, a_deal, a_summary, an_account, deal_data, read
 from tests.e2e.desk import open_on, own_id
-from tests.e2e.hands import OURS, decimal
+from tests.e2e.hands import decimal
+from tests.e2e.prepared import OURS
 from tests.e2e.server import Tryton
 from tests.e2e.world import MAPPING, TrytonWorld, settings_of
 

@@ -20,7 +20,8 @@ from quotey.sync.clock import SystemClock
 from quotey.testing.clock import VirtualClock
 from quotey.testing.world import a_deal, an_account
 from tests.e2e.desk import open_on, own_id
-from tests.e2e.hands import SELLER, decimal
+from tests.e2e.hands import decimal
+from tests.e2e.prepared import SELLER
 from tests.e2e.server import Tryton
 from tests.e2e.world import TrytonWorld
 

@@ -105,6 +105,29 @@ def test_an_address_that_has_become_a_phone_is_no_contact_any_more(world: Tryton
     assert [(one.crm_ref, one.deleted) for one in ends.records] == [(ref, True)]
 
 
+def test_a_party_that_was_replaced_is_found_to_be_merged(world: TrytonWorld) -> None:
+    loser, winner = an_account(world, "Loser"), an_account(world, "Winner")
+    world.merge(Entity.ACCOUNT, loser, winner)
+    assert listed(world, Entity.ACCOUNT) & {loser, winner} == {winner}
+    (end,) = ends_of(world, Entity.ACCOUNT, loser).records
+    assert (end.crm_ref, end.merged_into) == (loser, winner)
+
+
+def test_a_party_replaced_by_another_takes_its_deals_along(
+    world: TrytonWorld, tryton: Tryton, tmp_path: Path
+) -> None:
+    loser, winner = an_account(world, "Loser"), an_account(world, "Winner")
+    a_deal(world, loser)
+    with open_on(tryton.url, tmp_path) as quotey:
+        quotey.sync()
+        mine = own_id(quotey)
+        (survivor,) = quotey.lookup_account("Winner").records
+        world.merge(Entity.ACCOUNT, loser, winner)
+        assert quotey.sync().exit_code == ExitCode.DONE
+        quotey.sync(sweep=True)
+        assert quotey.deal_show(mine).record.local["account_id"] == survivor.id
+
+
 def test_what_was_deleted_or_changed_unseen_is_brought_by_the_sweep_and_counted(
     world: TrytonWorld, tryton: Tryton, tmp_path: Path
 ) -> None:

@@ -105,7 +105,12 @@ class TrytonWorld:
         self.hands(f"{MAPPING.entities[entity].object}.delete", [int(ref)])
 
     def merge(self, entity: Entity, loser: str, winner: str) -> str | None:
-        raise NotOfferedError("Tryton's merge of parties is a wizard, and deals are never merged")
+        if entity is not Entity.ACCOUNT:
+            raise NotOfferedError("Tryton merges parties, never deals")
+        self.hands.join("Party Administration")
+        asked = {"ask": {"source": int(loser), "destination": int(winner)}}
+        self.hands.wizard("party.replace", asked, "replace")
+        return None
 
     def write_marker(self, deal: str, marker: QuoteMarker) -> None:
         lines = {"instance": marker.instance_id, "digest": marker.payload_digest}

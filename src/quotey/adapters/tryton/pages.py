@@ -94,7 +94,7 @@ class Pages:
             return self._result(seen, reply, Cursor())
 
         found = self._sight.seeing(shape, call, read)
-        living = tuple(one for one in found.records if not one.deleted)
+        living = tuple(one for one in found.records if not (one.deleted or one.merged_into))
         return msgspec.structs.replace(found, records=living, next_cursor="")
 
     def _begin(self, shape: Shape, text: str, call: Call) -> Cursor:

@@ -34,7 +34,11 @@ MADE: dict[Entity, dict[str, tuple[str, ...]]] = {
 }
 """Paths that Tryton has no field for, and the fields from which they are made."""
 
-OWN = {Entity.ACCOUNT: ("active",), Entity.CONTACT: ("active", "name", "type"), Entity.DEAL: ()}
+OWN = {
+    Entity.ACCOUNT: ("active", "replaced_by"),
+    Entity.CONTACT: ("active", "name", "type"),
+    Entity.DEAL: (),
+}
 PHONES = ("phone", "mobile")
 
 
@@ -104,17 +108,22 @@ def shape_of(mapping: Mapping, entity: Entity) -> Shape:
 
 
 def record_of(doc: Doc, shape: Shape) -> RemoteRecord:
-    """Make the record that the mapping reads; deactivated ones are gone. Raises ValueError."""
+    """Make the record that the mapping reads. Raises ValueError.
+
+    What is deactivated is gone; a party that was replaced, by Tryton's wizard, is merged.
+    """
     ref, at = str(doc.get("id") or ""), changed_at(doc)
     if not ref or at is None:
         raise ValueError("it has no id, or no moment of its last change")
+    survivor = doc.get("replaced_by")
     gone = "active" in OWN[shape.entity] and not doc.get("active", True)
     return RemoteRecord(
         crm_ref=ref,
         source_ts=at,
         source_version=str(microseconds(at)),
         payload=canonical_json({"id": ref} if gone else _payload(doc, shape)),
-        deleted=gone,
+        deleted=gone and not survivor,
+        merged_into=str(survivor) if gone and survivor else None,
     )
 
 
