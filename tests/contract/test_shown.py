@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -35,6 +36,18 @@ def test_an_odd_plural_is_given() -> None:
 
 def test_a_moment_is_written_in_utc_to_the_second() -> None:
     assert moment(datetime(2026, 1, 2, 1, 4, 5, 999_999, tzinfo=HERE)) == "2026-01-01 23:04:05Z"
+
+
+def test_a_moment_is_written_alike_wherever_the_machine_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    try:
+        assert moment(datetime(2026, 1, 2, 3, tzinfo=UTC)) == "2026-01-02 03:00:00Z"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize(

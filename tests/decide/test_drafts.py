@@ -176,6 +176,42 @@ def test_the_item_of_a_record_without_its_parent(known: object, version: str) ->
     ]
 
 
+def test_a_record_whose_identity_is_in_doubt_is_told_field_by_field() -> None:
+    known = mirror({"x_ref": "r1", "stage": "open"})
+    made = plan_record(record_facts({"x_ref": "r2", "stage": "won"}, known=known))
+    (told,) = made.decisions
+    assert (told.field, told.base, told.remote) == ("x_ref", "r1", "r2")
+    assert made.diagnostics == (
+        Diagnostic(
+            code="identity_mismatch",
+            severity=Severity.ERROR,
+            message=told.sentence,
+            entity="deal",
+            field="x_ref",
+            crm_ref="512",
+        ),
+    )
+    assert made.items == (
+        draft(
+            ConflictType.IDENTITY_MISMATCH,
+            "deal.x_ref must not change and did",
+            field_name="x_ref",
+            local_value="r1",
+            remote_value="r2",
+            base_value="r1",
+            field_policy_mode=Policy.IMMUTABLE_AFTER_BIND,
+            key=key("x_ref"),
+        ),
+    )
+    assert made.record == mirror(
+        {"x_ref": "r1", "stage": "open"},
+        remote={"x_ref": "r2"},
+        content_hash="",
+        source_ts=NOW,
+        source_version="7",
+    )
+
+
 def test_what_waited_before_is_told_after_what_the_mapping_told() -> None:
     facts = record_facts({"account_id": "77"}, parent_known=False, diagnostics=(PROBLEM,))
     made = plan_record(msgspec.structs.replace(facts, may_have_items=False))

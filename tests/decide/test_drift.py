@@ -429,3 +429,11 @@ def test_what_is_parked_first_is_new_and_what_stays_is_no_difference() -> None:
     assert (compare((one,), (more,)).parked, compare((one,), (more,)).released) == ((more,), ())
     whole = replace(one, words=())
     assert compare((whole,), (one,)).released == (whole,)
+
+
+def test_only_records_fields_are_not_read() -> None:
+    found = [prop("stage", "property_missing"), prop("mark", "property_missing", use=Use.QUOTE)]
+    parked = [replace(one, inbound=True) for one in park(*found)]
+    assert len(parked) == 2
+    assert not_read(parked, Entity.DEAL) == {"stage"}
+    assert not_read(parked, Entity.ACCOUNT) == frozenset()
