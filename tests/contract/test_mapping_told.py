@@ -247,3 +247,24 @@ def test_types_of_own_fields_are_read() -> None:
     own = mapping_of().entities[Entity.DEAL].field("x_rank")
     assert own is not None
     assert own.type is FieldType.INTEGER
+
+
+def test_two_fields_of_any_entity_on_one_path_are_told_when_one_is_written() -> None:
+    problem = problem_of(changed(('path = "segment"', 'path = "web"')))
+    assert problem.message == (
+        "account.fields.segment stands on 'web', as account.fields.domain does."
+    )
+
+
+def test_the_key_of_a_mirrored_record_may_stand_where_another_field_does() -> None:
+    start = MAPPING.index("[deal.fields.id]")
+    text = MAPPING[:start] + MAPPING[start:].replace('path = "id"', 'path = "title"', 1)
+    assert mapping_of(text).fingerprint
+    quote = changed(('path = "q_id"', 'path = "q_status"'))
+    assert problem_of(quote).code == "duplicate_path"
+
+
+def test_a_default_that_cannot_be_is_told_on_its_line() -> None:
+    text = changed(('path = "q_total"', 'path = "q_total"\ndefault = "1"'))
+    problem = problem_of(text)
+    assert text.splitlines()[problem.line - 1] == 'default = "1"'

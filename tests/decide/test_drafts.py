@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from quotey.contract.drift import FIELD_PARKED, Parked, Use
 from quotey.contract.dto import RemoteRecord
 from quotey.contract.errors import Diagnostic, Severity
-from quotey.contract.fields import Entity, Policy
+from quotey.contract.fields import Entity, FieldType, Policy, Strategy
 from quotey.contract.identity import payload_digest
 from quotey.contract.journal import Operation, OpKind, OpState, RecordState
 from quotey.contract.mapper import cause
@@ -26,6 +26,7 @@ from tests.decide.build import (
     DEAL,
     NOW,
     any_record_facts,
+    field,
     later,
     lock,
     mirror,
@@ -36,10 +37,10 @@ from tests.decide.build import (
 KNOWN = mirror({"stage": "open", "account_id": "acc_1"})
 
 
-def key(field: str = "*", local: str = "3", remote: str = "7") -> ConflictKey:
+def key(name: str = "*", local: str = "3", remote: str = "7") -> ConflictKey:
     return ConflictKey(
         entity_id="deal_1",
-        field_name=field,
+        field_name=name,
         local_version=local,
         remote_version_or_timestamp=remote,
     )
@@ -325,3 +326,31 @@ def test_a_write_carries_who_ordered_it_and_what_it_holds() -> None:
         correlation_id="c_1",
     )
     assert made.state is OpState.QUEUED
+
+
+# --- what is handed on within a plan --------------------------------------------------------------
+
+
+def test_what_was_edited_here_over_null_goes_out_once_a_record_is_back() -> None:
+    gone = mirror(
+        base={"name": None}, local={"name": "ours"}, state=RecordState.GONE, content_hash="h"
+    )
+    assert plan_record(record_facts({"name": None}, known=gone)).reassert == ("name",)
+
+
+def test_a_tie_goes_by_the_priority_of_the_mapping() -> None:
+    highest = field("amount", Policy.MERGE_WITH_AUDIT, strategy=Strategy.MAX, type_=FieldType.MONEY)
+    known = mirror(base={"amount": "5"}, local={"amount": "1.0"})
+    facts = record_facts({"amount": "1"}, known=known, mapping=replace(DEAL, fields=(highest,)))
+    rules = [
+        plan_record(replace(facts, source_priority=order)).decisions[0].verdict.rule
+        for order in (("crm", "local"), ("local", "crm"))
+    ]
+    assert rules == ["merge_crm", "merge_local_kept"]
+
+
+def test_a_record_that_has_no_items_settles_none_of_its_own() -> None:
+    facts = record_facts({"stage": "won"}, known=KNOWN)
+    assert "*" in {name for name, _, _ in plan_record(facts).resolved}
+    none = plan_record(replace(facts, may_have_items=False))
+    assert "*" not in {name for name, _, _ in none.resolved}

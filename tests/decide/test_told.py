@@ -152,6 +152,12 @@ def test_moments_are_kept_only_where_they_decided(
     assert {name for name in audited(verdict, of) if name.endswith("_ts")} == moments
 
 
+def test_a_verdict_without_a_loser_names_none() -> None:
+    assert "loser" not in audited(Pending())
+    assert "loser" not in audited(Converge("c"))
+    assert audited(Keep(loser=None, rule="not_inbound_kept"))["loser"] is None
+
+
 def test_absent_sides_are_left_out_and_null_is_a_value() -> None:
     found = audited(Take(None, rule="first_seen"), facts(remote=None))
     assert found == {
