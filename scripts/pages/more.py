@@ -10,6 +10,7 @@ from quotey.contract.mapping_schema import mapping_schema
 from quotey.contract.schema import contract_schema
 from quotey.decide.lifecycle import OUTBOX_MOVES, SYNC_MOVES, OpEvent
 from scripts.pages.documents import documents_page
+from scripts.pages.faults import faults_page, security_page
 from scripts.pages.fields import fields_page
 from scripts.pages.guarantees import guarantees_page
 from scripts.pages.markdown import block, filled
@@ -49,6 +50,8 @@ MORE: dict[str, Callable[[], str]] = {
     "../explanation/guarantees.md": guarantees_page,
     "proof.md": proof_page,
     "mutation.md": mutation_page,
+    "faults.md": faults_page,
+    "security.md": security_page,
     "seed.md": seed_page,
     "parity.md": parity_page,
     "parity.html": parity_html,

@@ -39,12 +39,58 @@ and the mutants that show that their tests can fail, are in
 """
 
 
+CONTROLS: dict[str, tuple[tuple[str, ...], str]] = {
+    "audit-": (
+        ("an_erasure_is_not_held_against_its_event", "a_damaged_event_has_no_place"),
+        "logs of `synchronous=NORMAL` must be seen to lack what was noted",
+    ),
+    "bad-input": (("a_reject_empties_the_mirror", "rejects_leave_no_item"), "(by their own tests)"),
+    "full-disk": (
+        (),
+        "none yet: the mutants that were tried are caught by the failing disks alone",
+    ),
+    "io-errors-": (("a_commit_that_failed_is_called_done",), ""),
+    "kills": ((), "none yet: what a missing look or an early note spoils, the late look mends"),
+    "power-cuts-migration": (("a_migration_may_be_half_done",), ""),
+    "power-cuts": (
+        ("commits_are_not_synced",),
+        "(by its own test); `NORMAL` must lose, `OFF` must corrupt",
+    ),
+    "sim": ((), "ten mutants that are named `simulated_…`"),
+    "stops-": (
+        ("processes_no_late_look",),
+        "*fenced off* counts what the fence refused, *written again* what landed late, and repairs",
+    ),
+}
+"""By the beginning of a machine's name: the mutants and controls that turn it red."""
+
+
 def proof_page() -> str:
-    """Write the page."""
+    """Write the page. Ends the script when a control names a mutant that does not exist."""
     proofs = [json.loads(path.read_text("utf-8")) for path in sorted(PROOFS.glob("*.json"))]
     rows = [_row(one) for one in proofs]
     heads = ("machine", "tried", "broken", "again with")
-    return f"# Proof\n\n{MADE}\n{INTRO}\n{table(heads, rows)}"
+    return f"# Proof\n\n{MADE}\n{INTRO}\n{table(heads, rows)}\n{_controls()}"
+
+
+def _controls() -> str:
+    """Tell for each kind of machine what it must see; otherwise it would prove nothing."""
+    named = {name for mutants, _ in CONTROLS.values() for name in mutants}
+    there = {path.stem for path in (PROOFS.parents[2] / "mutants").glob("*.patch")}
+    if missing := named - there:
+        raise SystemExit(f"These controls name no mutant that exists: {sorted(missing)}")
+    rows = [
+        (
+            kind.strip("-").replace("-", " "),
+            "<br>".join([*map(_mutant, mutants), *filter(None, [words])]),
+        )
+        for kind, (mutants, words) in CONTROLS.items()
+    ]
+    return f"## What turns a machine red\n\n{table(('machine', 'negative control'), rows)}"
+
+
+def _mutant(name: str) -> str:
+    return f"[{name}](../../mutants/{name}.patch)"
 
 
 def _row(proof: dict[str, object]) -> tuple[str, ...]:

@@ -10,13 +10,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import apsw
 
@@ -24,11 +25,15 @@ from quotey.app.facade import Quotey, open_quotey
 from quotey.app.simulator import data_source, quotey_toml, vendor_mapping
 from quotey.store import open_store
 from quotey.testing.simulators.clock import RunningClock
+from quotey.testing.simulators.core import Core
+from quotey.testing.simulators.exchange import Broken, Request, Response
 from quotey.testing.simulators.rig import Rig, build_rig
 from quotey.testing.simulators.server import serve
 from tests.disk.day import Told
 from tests.machine.later import LaterClock
 from tests.machine.shop import ROOT, furnish
+
+Wanted = Callable[[Request], bool]
 
 
 class Write(NamedTuple):
@@ -39,12 +44,60 @@ class Write(NamedTuple):
     version: int
 
 
+class Gate:
+    """Stands before the CRM and holds one request, before it is carried out or before its answer.
+
+    `wanted` says which; everybody else passes. Armed anew for each stop.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self.prefixes = core.prefixes
+        self.caught = threading.Event()
+        self._free = threading.Event()
+        self._armed = threading.Lock()
+        self._wanted: Wanted | None = None
+        self._carried_first = True
+        self._dropped = False
+
+    def arm(self, wanted: Wanted, *, carried_first: bool, dropped: bool = False) -> None:
+        """Hold the next such request; one that is dropped never reaches the CRM."""
+        self._dropped = dropped
+        self.caught.clear()
+        self._free.clear()
+        self._carried_first = carried_first
+        self._wanted = wanted
+
+    def release(self) -> None:
+        """Let it go on."""
+        self._free.set()
+
+    def exchange(self, request: Request) -> Response | Broken:
+        """Pass it on, or hold it."""
+        with self._armed:
+            held = self._wanted is not None and self._wanted(request)
+            self._wanted = None if held else self._wanted
+        if held and not self._carried_first:
+            self._hold()
+            if self._dropped:
+                return Broken()
+        outcome = self._core.exchange(request)
+        if held and self._carried_first:
+            self._hold()
+        return outcome
+
+    def _hold(self) -> None:
+        self.caught.set()
+        self._free.wait(30)
+
+
 @dataclass
 class Market:
     """One home, one CRM; `seconds` is how far ahead everybody's clock is."""
 
     folder: Path
     rig: Rig
+    gates: tuple[Gate, ...]
     seconds: float = 0.0
     told: set[Told] = field(default_factory=set)
     synced: int = 0
@@ -92,6 +145,17 @@ class Market:
         process.send_signal(signal.SIGKILL)
         return self.hear(process, died_of=signal.SIGKILL)
 
+    def kill_at(self, seed: int, wanted: Wanted, *, carried: bool) -> int:
+        """Kill a seller that waits for the answer to such a request, carried out or lost."""
+        for gate in self.gates:
+            gate.arm(wanted, carried_first=carried, dropped=not carried)
+        process = self.start(seed)
+        self.wait_for(lambda: any(gate.caught.is_set() for gate in self.gates), process)
+        process.send_signal(signal.SIGKILL)
+        for gate in self.gates:
+            gate.release()
+        return self.hear(process, died_of=signal.SIGKILL)
+
     @contextmanager
     def here(self) -> Iterator[Quotey]:
         """Work in this process."""
@@ -131,6 +195,14 @@ class Market:
         """Count the writes that the CRM took again."""
         return sum(count - 1 for count in Counter(self.writes()).values())
 
+    def fenced_off(self) -> int:
+        """Count what was refused because its lease was another's by then."""
+        [[found]] = self.rows(
+            "SELECT count(*) FROM audit_event WHERE kind = 'operation.late_result'"
+        )
+        assert isinstance(found, int)
+        return found
+
     def rows(self, sql: str) -> list[tuple[apsw.SQLiteValue, ...]]:
         """Read the database as another program does."""
         connection = apsw.Connection(str(self.database), flags=apsw.SQLITE_OPEN_READONLY)
@@ -159,8 +231,8 @@ class Market:
         return not report.waiting and not report.failures and not waits
 
     def wait_for(self, what: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-        """Wait until something is to be seen, at most half a minute."""
-        end = time.monotonic() + 30
+        """Wait until something is to be seen, at most a minute."""
+        end = time.monotonic() + 60
         while not what():
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < end, "it never happens"
@@ -175,18 +247,19 @@ def opened(folder: Path) -> Iterator[Market]:
     clock = RunningClock(lambda: LaterClock(ahead[0]).now())
     mapping, source = vendor_mapping("hubspot"), data_source(folder / "data")
     rig = build_rig("hubspot", mapping, clock, source=source)
-    with serve(rig.cores, 0) as url:
+    gates = tuple(Gate(core) for core in rig.cores)
+    with serve(cast("Sequence[Core]", gates), 0) as url:
         text = quotey_toml(rig, url) + "\n[limits]\nlease_seconds = 40\n"
         (folder / "quotey.toml").write_text(text, encoding="utf-8")
-        yield _AheadMarket(folder, rig, ahead)
+        yield _AheadMarket(folder, rig, gates, ahead)
 
 
 class _AheadMarket(Market):
     """A market whose CRM has the sellers' clock."""
 
-    def __init__(self, folder: Path, rig: Rig, ahead: list[float]) -> None:
+    def __init__(self, folder: Path, rig: Rig, gates: tuple[Gate, ...], ahead: list[float]) -> None:
         self._ahead = ahead
-        super().__init__(folder, rig)
+        super().__init__(folder, rig, gates)
 
     def __setattr__(self, name: str, value: object) -> None:
         if name == "seconds":

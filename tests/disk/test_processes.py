@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from quotey.app.facade import Quotey
+from quotey.desk.quote_checks import QuoteTerms
+from quotey.testing.simulators.exchange import Request
 from tests.disk.market import Market, opened
 from tests.proof import keep, size
 
@@ -19,13 +22,42 @@ KILLS = size("KILLS", every_run=30, soak=1000)
 STOPS = size("STOPS", every_run=3, soak=60)
 
 
+@dataclass(frozen=True)
+class Stop:
+    """Where somebody is stopped: at which request, before it is carried out or after that.
+
+    `late` says that what it was about to do may still land: no client of this CRM can prevent that
+    (tier 2). Then it is seen, and the newest version stands in the end.
+    """
+
+    name: str
+    sign: bytes
+    method: str
+    carried_first: bool
+    late: bool = False
+    """It lands over the newer version, which is then written again."""
+
+    def wanted(self, request: Request) -> bool:
+        """Tell the request, as the gateway hears it."""
+        said = request.target.encode() + request.body
+        return self.sign in said and b'"' + self.method.encode() + b'"' in said
+
+
+LOOK, WRITE = b"quotey_payload_digest", b"quotey_version"
+AFTER_THE_WRITE = Stop("after the write", WRITE, "PATCH", carried_first=True)
+STOP_AT = (
+    Stop("after the look", LOOK, "GET", carried_first=True),
+    Stop("before the write", WRITE, "PATCH", carried_first=False, late=True),
+    AFTER_THE_WRITE,
+)
+
+
 def test_sellers_that_are_killed_lose_nothing_and_write_nothing_twice(ram: Path) -> None:
     chance = random.Random(23)  # noqa: S311 - chance, not secrecy
     told = 0
     with opened(ram) as market:
         for turn in range(KILLS):
-            requests, after = chance.randrange(1, 40), chance.uniform(0, 0.05)
-            told += market.kill_one(turn, requests=requests, after=after) > 0
+            told += _kill(market, turn, chance) > 0
             market.seconds += 60
             if market.database.exists():
                 market.check()
@@ -45,63 +77,64 @@ def test_sellers_that_are_killed_lose_nothing_and_write_nothing_twice(ram: Path)
         )
 
 
-Point = Callable[[Market], int]
+def _kill(market: Market, turn: int, chance: random.Random) -> int:
+    """Kill at any moment; every third time while a write is on its way, or its answer is."""
+    if turn % 3 == 2:
+        return market.kill_at(turn, AFTER_THE_WRITE.wanted, carried=turn % 2 == 0)
+    requests, after = chance.randrange(1, 40), chance.uniform(0, 0.05)
+    return market.kill_one(turn, requests=requests, after=after)
 
 
-def _wrote(market: Market) -> int:
-    return len(market.writes())
-
-
-def _looked(market: Market) -> int:
-    return sum("quotey_payload_digest" in one.target for one in tuple(market.rig.vendor.log))
-
-
-@pytest.mark.parametrize("point", [_wrote, _looked], ids=["after the write", "after the look"])
+@pytest.mark.parametrize("stop", STOP_AT, ids=lambda stop: stop.name)
 def test_a_seller_that_is_stopped_beyond_its_lease_changes_nothing_when_it_wakes(
-    ram: Path, point: Point
+    ram: Path, stop: Stop
 ) -> None:
-    """Stopped right after the CRM took the write, or after it showed what stands in the slot.
-
-    The second one may still send what it was about to, beyond its lease: no client of this CRM can
-    prevent that (tier 2). It is seen, and the newest version stands in the end.
-    """
-    late = point is _looked
+    """The CRM holds the request until the seller is stopped, and until it wakes."""
     with opened(ram) as market:
         for turn in range(STOPS):
-            _stop_and_wake(market, turn, point)
-            market.check(twice=2 * (turn + 1) if late else 0)
+            _stop_and_wake(market, turn, stop)
+            market.check(twice=2 * (turn + 1) if stop.late else 0)
         market.come_to_rest()
-        market.check(twice=2 * STOPS if late else 0)
+        market.check(twice=2 * STOPS if stop.late else 0)
+        assert (market.written_twice() > 0) is stop.late
         keep(
-            f"stops-{'look' if late else 'write'}",
+            f"stops-{stop.name.replace(' ', '-')}",
             f"STOPS={STOPS} KEEP_PROOF=1 pytest tests/disk/test_processes.py -k stopped",
             runs=STOPS,
             stops=STOPS,
             acknowledged=len(market.told),
-            written_twice=market.written_twice(),
+            written_again=market.written_twice(),
+            fenced_off=market.fenced_off(),
             lost=len(market.lost()),
         )
 
 
-def _stop_and_wake(market: Market, turn: int, point: Point) -> None:
+def _stop_and_wake(market: Market, turn: int, stop: Stop) -> None:
+    for gate in market.gates:
+        gate.arm(stop.wanted, carried_first=stop.carried_first)
     sleeper = market.start(turn)
-    before = point(market)
-    market.wait_for(lambda: point(market) > before, sleeper)
+    market.wait_for(lambda: any(gate.caught.is_set() for gate in market.gates), sleeper)
     sleeper.send_signal(signal.SIGSTOP)
-    market.seconds += 90
-    with market.here() as quotey:
-        quotey.sync()
-        for quote in quotey.quote_list().items:
-            if quote.published:
-                quotey.quote_publish(quote.id)
-    market.seconds += 90
-    with market.here() as quotey:
-        quotey.sync()
+    for _ in range(2):
+        market.seconds += 90
+        with market.here() as quotey:
+            quotey.sync()
+            _revise_all(market, quotey, f"{10 + turn}.75")
     sleeper.send_signal(signal.SIGCONT)
     asked = len(market.rig.vendor.log)
+    for gate in market.gates:
+        gate.release()
     market.wait_for(lambda: len(market.rig.vendor.log) > asked + AWAKE, sleeper)
     sleeper.send_signal(signal.SIGKILL)
     market.hear(sleeper, died_of=signal.SIGKILL)
+
+
+def _revise_all(market: Market, quotey: Quotey, total: str) -> None:
+    """Make something newer than what the sleeper is about to write."""
+    for quote in quotey.quote_list().items:
+        if quote.published and str(quote.current.total) != total:
+            made = quotey.quote_revise(quote.id, QuoteTerms(total=total)).quote
+            market.told.add((made.id, made.current.version, total))
 
 
 AWAKE = 12

@@ -100,8 +100,20 @@ def _wait_with_jitter(run: Run, again: int) -> None:
 
 
 def refuse_if_closed(run: Run) -> None:
-    """Raise AUTH or RATE_LIMIT as `RemoteFailure` when no request may be sent now."""
+    """Raise AUTH or RATE_LIMIT as `RemoteFailure` when no request may be sent now.
+
+    PERMANENT when the connection was begun with another CRM: what is kept of it, demo data for one,
+    is never taken for this one's (SEC-44).
+    """
     row = connection(run)
+    provider = run.ports.adapter.provider
+    if row.provider != provider:
+        raise RemoteFailure(
+            f"Connection {row.name} was begun with {row.provider}, and what is kept here of it is "
+            f"from there. Give {provider} a `home` of its own, or another connection's name. "
+            "Nothing was sent.",
+            error_class=ErrorClass.PERMANENT,
+        )
     if row.state == ConnectionState.AUTH_STOPPED:
         raise RemoteFailure(
             f"Connection {row.name} is stopped until it is authorised again.",

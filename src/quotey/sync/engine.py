@@ -100,7 +100,8 @@ def _is_open(this: Run, sofar: Sofar) -> bool:
         door.refuse_if_closed(this)
     except RemoteFailure as closed:
         sofar.stopped = True
-        sofar.failures.append(_told(this, closed.error_class, closed.message))
+        told = _told(this, closed.error_class, closed.message, safe=SAFE_STOPPED)
+        sofar.failures.append(told)
         return False
     return True
 

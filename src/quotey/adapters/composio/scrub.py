@@ -32,7 +32,7 @@ _TOKEN = re.compile(r"[\w.~+/=%-]{8,}")
 _MIXED = re.compile(r"(?=.*\d)(?=.*[A-Z])(?=.*[a-z]).{16,}")
 _RECORD_ID = re.compile(r"0(?=(?:.*\d){3})[0-9A-Za-z]{14}(?:[0-9A-Za-z]{3})?")
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
-_CAPITAL = re.compile(r"(?<![\w.])[^\W\d_]+(?:[-\u2019'][^\W\d_]+)*(?![\w.]*[_.]\w)")
+_CAPITAL = re.compile(r"(?<![\w.])[^\W\d_]++(?:[-\u2019'][^\W\d_]++)*+(?![\w.]*[_.]\w)")
 # What vendors begin sentences with, and their own names; any other such word may be a person's.
 _PLAIN = frozenset(
     """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-_TAIL = re.compile(r"\s*\[quotey((?: [cu][0-9a-f]{16})*)\]\s*$")
+_TAIL = re.compile(r"(?<!\s)\s*+\[quotey((?: [cu][0-9a-f]{16})*)\]\s*$")
 MOST = 12
 """How many marks of updates a record keeps."""
 
