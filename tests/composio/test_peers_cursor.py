@@ -106,7 +106,9 @@ def without_a_stamp(world: AnyWorld, ref: str) -> None:
 
 def test_without_a_bookmark_everything_is_read_whatever_the_overlap() -> None:
     for overlap in (0, 900):
-        assert begin(Cursor(), NOW, settings(overlap=overlap)).lane is Lane.FULL
+        for full in (0, 168):
+            begun = begin(Cursor(), NOW, settings(overlap=overlap, full=full))
+            assert begun.lane is Lane.FULL
 
 
 @pytest.mark.parametrize("overlap", [0, 900, 86_400])

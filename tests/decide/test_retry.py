@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quotey.contract.errors import ErrorClass, Outcome
@@ -255,11 +255,13 @@ def test_with_the_same_chance_the_back_off_only_grows(attempts: int, jitter: flo
 @given(
     st.sampled_from(ErrorClass),
     st.sampled_from(Outcome),
-    st.integers(0, 10**6),
-    st.integers(0, 10**6),
+    st.integers(0, 12) | st.integers(0, 10**6),
+    st.integers(0, 12) | st.integers(0, 10**6),
     jitters,
     limits,
 )
+@example(ErrorClass.TRANSIENT, Outcome.NOT_APPLIED, 1, 1, 0.5, RetryLimits())
+@example(ErrorClass.RATE_LIMIT, Outcome.NOT_APPLIED, 1, 1, 0.5, RetryLimits())
 def test_no_wait_overflows_however_often_it_was_tried(
     error_class: ErrorClass,
     outcome: Outcome,

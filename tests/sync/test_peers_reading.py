@@ -515,7 +515,7 @@ def test_a_stream_of_doubles_is_one_record_with_its_last_values(synced: World) -
         synced.crm.set("deal", "D-1", {"stage": stage})
         states += now_there(synced, "D-1")
     one, two = states
-    deals_come_as(synced, (two, one, two, one, one))
+    deals_come_as(synced, (one, two, one, two, one))
     counts = synced.sync(entities=DEALS_ONLY).entities[0].counts
     assert (counts.updated, counts.created) == (1, 0)
     assert synced.deal("D-1").local["stage"] == "won"
