@@ -1,7 +1,7 @@
 """Break every function of the core in every small way, and see that a test notices each.
 
     python scripts/mutation.py                       all mutants; goes on where it was stopped
-    python scripts/mutation.py decide/retry.py       those of one module, all anew
+    python scripts/mutation.py decide/retry.py       those of one module, or of several, all anew
     python scripts/mutation.py --record              the same, and the figures into the proof
     python scripts/mutation.py --show decide         tell what survived, without a run
     python scripts/mutation.py contract --sample 40  at most 40 of each module, drawn by its name
@@ -51,14 +51,15 @@ KILLED = {"killed", "timeout"}
 def main(words: list[str]) -> int:
     """Run, tell what survived, and keep the figures where that is asked for."""
     asked = _asked(words)
-    chosen = [module for module in modules() if module.startswith(asked.module)]
+    begins = tuple(asked.modules) or ("",)
+    chosen = [module for module in modules() if module.startswith(begins)]
     if not chosen:
-        print(f"No module {asked.module}. There are: {', '.join(modules())}")
+        print(f"No module {' '.join(begins)}. There are: {', '.join(modules())}")
         return 2
     _prepare()
     drawn = {module: _drawn(module, asked.sample) for module in chosen} if asked.sample else {}
     if not asked.show:
-        _run(chosen, drawn, everything=asked.module == "" and not drawn)
+        _run(chosen, drawn, everything=not (asked.modules or drawn))
     found = [_judged(module, drawn.get(module)) for module in chosen]
     _tell(found)
     if undecided := [one.name for one in found if one.undecided]:
@@ -71,7 +72,7 @@ def main(words: list[str]) -> int:
 
 def _asked(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("module", nargs="?", default="", help="a module or a room: decide/retry.py")
+    parser.add_argument("modules", nargs="*", help="modules or rooms: decide/retry.py contract")
     parser.add_argument("--sample", type=int, default=0, help="so many of each module at most")
     parser.add_argument("--record", action="store_true", help="write the figures into the proof")
     parser.add_argument("--show", action="store_true", help="tell what survived; run nothing")

@@ -7,7 +7,7 @@ import pytest
 
 from scripts import mutants
 from scripts.pages import mutation
-from scripts.pages.mutation import Module, Reason, Survivor, why
+from scripts.pages.mutation import Module, Reason, Survivor, command, why
 
 SURVIVOR = Survivor("decide/retry.py", "delay", "if a < b:", "if a <= b:")
 
@@ -18,6 +18,12 @@ def test_a_reason_explains_its_own_function_and_change_only() -> None:
     other = Survivor("decide/retry.py", "delay", "if a < c:", "if a <= c:")
     elsewhere = Survivor("decide/merge.py", "delay", "if a < b:", "if a <= b:")
     assert [why(one, [reason]) for one in (other, elsewhere)] == ["", ""]
+
+
+def test_what_counts_them_again_says_how_many_were_drawn() -> None:
+    whole, drawn = Module("a", 9, 9, 9), Module("b", 30, 29, 99)
+    assert command([whole]) == "make mutation MUTATION_ARGS=--record"
+    assert command([whole, drawn]) == 'make mutation MUTATION_ARGS="--sample 30 --record"'
 
 
 def test_a_module_counted_again_replaces_its_own_figures_only(

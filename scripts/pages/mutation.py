@@ -124,7 +124,7 @@ def keep(found: Sequence[Module]) -> None:
     shares = {f"percent_of_{room}": percent(*of_room(kept, room)) for room in ROOMS}
     proof = {
         "name": "generic mutants",
-        "command": COMMAND,
+        "command": command(kept),
         "mutants": mutants,
         **({} if whole == mutants else {"drawn_of": whole}),
         "killed": killed,
@@ -139,6 +139,16 @@ def of_room(found: Sequence[Module], room: str) -> tuple[int, int]:
     """Give the killed and the mutants of a room."""
     mine = [one for one in found if _is_of(one, room)]
     return sum(one.killed for one in mine), sum(one.mutants for one in mine)
+
+
+def command(found: Sequence[Module]) -> str:
+    """Give what counts them so again.
+
+    >>> command([Module("a", 30, 30, 99)]), command([Module("a", 9, 9, 9)])
+    ('make mutation MUTATION_ARGS="--sample 30 --record"', 'make mutation MUTATION_ARGS=--record')
+    """
+    drawn = max((one.mutants for one in found if one.mutants < one.of), default=0)
+    return f'make mutation MUTATION_ARGS="--sample {drawn} --record"' if drawn else COMMAND
 
 
 def _is_of(one: Module, room: str) -> bool:
@@ -184,7 +194,7 @@ def mutation_page() -> str:
                     for said in [why(one, known)]
                 ],
             ),
-            f"Again with `{COMMAND}`; one module with `make mutation MODULE=decide/retry.py`.\n",
+            f"Again with `{command(found)}`; one with `make mutation MODULE=decide/retry.py`.\n",
         ]
     )
 
