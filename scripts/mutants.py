@@ -7,8 +7,9 @@
 A mutant is `mutants/<name>.patch`: a unified diff with a header of `#` lines. `# breaks:` says in
 a sentence what promise it breaks; `# tests:` names tests of which one must turn red. So must one
 of the tests of every seed clause that names the mutant. All of them must be green without it. A
-survivor, or one that no longer applies, fails. `KEEP_PROOF=1` keeps the figures as `--record` does;
-those of a part are never kept.
+survivor, or one that no longer applies, fails. `# oracle:` names the law of the simulation that
+must have been seen broken; the page of guarantees says of each by which mutants it is proved.
+`KEEP_PROOF=1` keeps the figures as `--record` does; those of a part are never kept.
 """
 
 from __future__ import annotations
@@ -43,12 +44,14 @@ class Mutant:
     """One patch, the promise that it breaks, and who must notice.
 
     `witnesses` are clause ids, or "header", each with the tests of which one must turn red.
+    `oracle` is what must stand in that red line, "" where nothing must.
     """
 
     name: str
     patch: Path
     breaks: str
     witnesses: dict[str, tuple[str, ...]]
+    oracle: str = ""
 
     @property
     def tests(self) -> tuple[str, ...]:
@@ -125,8 +128,13 @@ def _read(path: Path, clauses: list[dict[str, object]]) -> Mutant:
         named = clause["tests"]
         if clause.get("mutant") == path.stem and isinstance(named, list):
             witnesses[str(clause["id"])] = tuple(str(test) for test in named)
-    breaks = " ".join(x.removeprefix("breaks:").strip() for x in header if x.startswith("breaks:"))
-    return Mutant(path.stem, path, breaks, witnesses)
+    return Mutant(path.stem, path, _told(header, "breaks"), witnesses, _told(header, "oracle"))
+
+
+def _told(header: list[str], word: str) -> str:
+    """Give what the lines of a header say under a word."""
+    told = (line.partition(":") for line in header)
+    return " ".join(rest.strip() for name, _, rest in told if name == word)
 
 
 def _run_and_say(whole: Path, mutant: Mutant) -> Verdict:
@@ -167,7 +175,11 @@ def _why_not_caught(whole: Path, mutant: Mutant) -> str:
         for who, tests in mutant.witnesses.items()
         if not any(_speaks_of(red, test) for red in reds for test in tests)
     ]
-    return f"not noticed by {', '.join(blind)}" if blind else ""
+    if blind:
+        return f"not noticed by {', '.join(blind)}"
+    return (
+        "" if any(mutant.oracle in red for red in reds) else f"not seen by {mutant.oracle}: {reds}"
+    )
 
 
 def _copy(source: Path, tree: Path) -> None:
@@ -192,6 +204,7 @@ def _pytest(tree: Path, tests: Iterable[str]) -> tuple[int, str]:
             "PYTHONPATH": str(tree / "src"),
             "PATH": "/usr/bin:/bin",
             "PYTHONDONTWRITEBYTECODE": "1",
+            "COLUMNS": "300",
         },
     )
     return ran.returncode, ran.stdout.strip() or ran.stderr.strip()

@@ -2,6 +2,7 @@
 
     python scripts/sim.py --seeds 200           200 seeds, another 200 on every commit
     python scripts/sim.py --seed 106            one seed, with its page when it fails
+    python scripts/sim.py --aim copies          profiles aimed at something (tests/sim/aims.toml)
     python scripts/sim.py --part 3 --record     the third part of the long run, into the proof
 
 Seeds rotate with the commit, so that every day looks at others; `--base` fixes where they begin.
@@ -21,7 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.sim.book import seeds as booked  # noqa: E402 - found by the path above
+from tests.sim.aims import aims  # noqa: E402 - found by the path above
+from tests.sim.book import seeds as booked  # noqa: E402
 from tests.sim.faults import draw  # noqa: E402
 from tests.sim.probes import missed, table  # noqa: E402
 from tests.sim.run import Ensemble, run  # noqa: E402
@@ -37,8 +39,9 @@ ENOUGH = 1000
 def main(words: list[str]) -> int:
     """Play, tell, and end with 1 when a promise was broken or a path was never reached."""
     asked = _asked(words)
-    chosen = _chosen(asked)
-    found = run(chosen, processes=asked.processes, told=_progress(len(chosen)))
+    chosen, aim = _chosen(asked), aims()[asked.aim].words if asked.aim else asked.profile
+    told = _progress(len(chosen))
+    found = run(chosen, words=aim, processes=asked.processes, told=told)
     figures, reached = found.figures(), table(found.outcomes)
     print(json.dumps(figures, indent=2))
     never = missed(reached, 1) if len(chosen) >= ENOUGH else []
@@ -48,7 +51,7 @@ def main(words: list[str]) -> int:
         print(f"seed {seed} is another play in another process (G7)")
     if asked.record:
         _record(found, reached, asked)
-    _tell_failures(found, shrinking=not asked.no_shrink)
+    _tell_failures(found, aim, shrinking=not asked.no_shrink)
     for name in never:
         print(f"never reached: {name}")
     return 1 if found.failures or found.differing or never else 0
@@ -60,6 +63,8 @@ def _asked(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="one seed only")
     parser.add_argument("--base", type=int, help="the first seed; by default from the commit")
     parser.add_argument("--part", type=int, help=f"one part of the long run: {PART} seeds")
+    parser.add_argument("--aim", choices=aims(), help="aim all profiles: tests/sim/aims.toml")
+    parser.add_argument("--profile", default="", help="words that change what a seed draws")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--no-shrink", action="store_true", help="do not make failures small")
     parser.add_argument("--record", action="store_true", help="write the figures into the proof")
@@ -71,6 +76,8 @@ def _chosen(asked: argparse.Namespace) -> list[int]:
     if asked.seed is not None:
         return [asked.seed]
     base = _base() if asked.base is None else asked.base
+    if asked.aim:
+        return list(range(asked.base or 0, (asked.base or 0) + asked.seeds))
     if asked.part is not None:
         begin = base + asked.part * PART
         return list(range(begin, begin + PART))
@@ -95,9 +102,9 @@ def _base() -> int:
     return (int(told.stdout[:8] or "0", 16) + 1) * 100_000
 
 
-def _tell_failures(found: Ensemble, *, shrinking: bool) -> None:
+def _tell_failures(found: Ensemble, aim: str, *, shrinking: bool) -> None:
     for outcome in found.failures[:5]:
-        profile = draw(outcome.seed)
+        profile = draw(outcome.seed).aimed(aim)
         if shrinking:
             profile, outcome = shrink(profile, outcome.law)  # noqa: PLW2901 - the smaller one
         print(f"\n{page(profile, outcome)}")

@@ -12,6 +12,7 @@ from html import escape
 import msgspec
 
 from scripts.pages.markdown import MADE, table
+from scripts.pages.oracles import oracles_part
 from scripts.pages.seed import MUTANTS, ROOT, collected, link
 
 GUARANTEES = ROOT / "tests" / "guarantees.toml"
@@ -40,6 +41,24 @@ file in one process |
 | N6 | G2, for whoever weakens SQLite's `synchronous` |
 | N7 | To see that the newest events of the audit were cut off, or that the whole folder was put \
 back to an older day, beyond the newest head that was noted elsewhere (`quotey crm audit --head`) |
+"""
+ELSEWHERE = """\
+Mistakes that cannot be made in the engine, and so are no mutants of the simulation:
+
+| | |
+|---|---|
+| M04 windows that do not overlap | The engine never reads a cursor; windows are the adapters'. \
+[windows_do_not_overlap](../../mutants/windows_do_not_overlap.patch), against hundreds of records \
+that show late |
+| M05 a cursor from the local clock | Cursors hold the provider's moments, read from its answers. \
+[a_cursor_waits_for_a_wrong_clock](../../mutants/a_cursor_waits_for_a_wrong_clock.patch) |
+| M23 paging by offset | No adapter has offsets: pages go on behind a stamp and an id. \
+[a_portal_is_paged_by_the_stamp_alone](../../mutants/a_portal_is_paged_by_the_stamp_alone.patch), \
+[an_org_is_paged_by_the_stamp_alone](../../mutants/an_org_is_paged_by_the_stamp_alone.patch) |
+| M24 a cursor from the newest record seen | The end of a window is fixed before its first page. \
+[a_window_is_open_at_its_end](../../mutants/a_window_is_open_at_its_end.patch) |
+| two records here for one there | A unique index of the database refuses it; \
+[test_records](../../tests/store/test_records.py) |
 """
 TIERS = ("t1", "t2", "t3")
 
@@ -81,7 +100,15 @@ def guarantees_page() -> str:
         raise SystemExit("\n".join(["These guarantees name what does not exist:", *missing]))
     rows = [_row(one) for one in guarantees]
     promises = table(("", "promise", "tests that try to break it", "proved to fail by"), rows)
-    return f"# What is promised\n\n{MADE}\n{INTRO}\n{promises}\n{NOT_PROMISED}"
+    parts = (
+        f"# What is promised\n\n{MADE}",
+        INTRO,
+        promises,
+        NOT_PROMISED,
+        oracles_part(),
+        ELSEWHERE,
+    )
+    return "\n".join(parts)
 
 
 def _row(one: Guarantee) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from quotey.sync.ports import Ports, SyncLimits
 from tests.sim.crm import Crm
 from tests.sim.faults import Dice
 from tests.sim.home import Home
-from tests.sim.ledger import Edit, Ledger, Said
+from tests.sim.ledger import Edit, Ledger, Said, failures_explain_themselves
 from tests.sim.line import Line
 from tests.sim.scheduler import Process, Scheduler, SkewedClock
 from tests.sim.sight import Sight
@@ -47,6 +47,7 @@ class Stage:
     crashes: int = 0
     refused: int = 0
     slow: bool = False
+    still: bool = False
     over: bool = False
     seqs: dict[str, int] = field(default_factory=dict)
 
@@ -113,18 +114,34 @@ def syncing(stage: Stage, *, reads: bool = True, writes: bool = True) -> Callabl
         line = Line(process, stage.crm, stage.dice, stage.ledger, stage.dice.profile.page_size)
         stage.lines[id(process)] = line
         with closing(stage.home.open(process, "sync")) as store:
-            ports = Ports(
-                store=store,
-                adapter=line,
-                mapping=stage.mapping,
-                clock=stage.clock(process),
-                ids=stage.home.next_id,
-                jitter=stage.dice.stream("jitter").random,
-                limits=LIMITS,
-            )
+            ports = _ports(stage, process, store, line)
             while True:
-                _sync_once(stage, ports, reads=reads, writes=writes)
+                if not stage.still:
+                    _sync_once(stage, ports, reads=reads, writes=writes)
                 process.wait(stage.interval())
+
+    return body
+
+
+def _ports(stage: Stage, process: Process, store: Store, line: Line) -> Ports:
+    return Ports(
+        store=store,
+        adapter=line,
+        mapping=stage.mapping,
+        clock=stage.clock(process),
+        ids=stage.home.next_id,
+        jitter=stage.dice.stream("jitter").random,
+        limits=LIMITS,
+    )
+
+
+def one_more_sync(stage: Stage) -> Callable[[Process], None]:
+    """Make the body of a process that syncs once; all others are `still`."""
+
+    def body(process: Process) -> None:
+        line = Line(process, stage.crm, stage.dice, stage.ledger, stage.dice.profile.page_size)
+        with closing(stage.home.open(process, "sync")) as store:
+            _sync_once(stage, _ports(stage, process, store, line), reads=True, writes=True)
 
     return body
 
@@ -138,9 +155,7 @@ def _sync_once(stage: Stage, ports: Ports, *, reads: bool, writes: bool) -> None
         stage.ledger.probe("a run was cut off by its store")
         return
     stage.ledger.probe("a run ended")
-    for failure in report.failures:
-        if not (failure.warning and failure.correlation_id and failure.next):
-            raise AssertionError(f"G20: a failure does not explain itself: {failure}")
+    failures_explain_themselves(report)
 
 
 def selling(stage: Stage, actor: str, commands: int) -> Callable[[Process], None]:
@@ -150,18 +165,16 @@ def selling(stage: Stage, actor: str, commands: int) -> Callable[[Process], None
     def body(process: Process) -> None:
         with closing(stage.home.open(process, "desk")) as store:
             while left[0] > 0:
-                left[0] -= 1
                 process.wait(stage.dice.between("commands", 0.0, 16.0))
-                _command(stage, stage.desk(process, store, actor))
+                if deal_ids := stage.sight.ids("deal"):
+                    left[0] -= 1
+                    _command(stage, stage.desk(process, store, actor), deal_ids)
 
     return body
 
 
-def _command(stage: Stage, desk: DeskPorts) -> None:
+def _command(stage: Stage, desk: DeskPorts, deal_ids: list[str]) -> None:
     dice = stage.dice.stream("commands")
-    deal_ids = stage.sight.ids("deal")
-    if not deal_ids:
-        return
     deal = dice.choice(deal_ids if dice.random() < 0.4 else deal_ids[:2])
     match dice.choice([*["quote"] * 8, "edit", "edit", "edit", "account", "create", "lock"]):
         case "quote":
@@ -225,7 +238,7 @@ def operating(stage: Stage, actor: str) -> Callable[[Process], None]:
         dice = stage.dice.stream("operator")
         with closing(stage.home.open(process, "desk")) as store:
             while True:
-                process.wait(600.0 if stage.slow else dice.uniform(5.0, 60.0))
+                process.wait(600.0 if stage.slow else dice.uniform(5.0, stage.dice.profile.desk))
                 desk = stage.desk(process, store, actor)
                 _reauthorise(stage, process, store)
                 if not stage.dice.calm and dice.random() < 0.5:
@@ -241,10 +254,13 @@ def _settle(stage: Stage, desk: DeskPorts) -> None:
     waiting = stage.sight.waiting()
     if waiting:
         policy = dice.choice([Policy.CRM_WINS, Policy.LOCAL_WINS, Policy.MERGE_WITH_AUDIT])
-        item = dice.choice(waiting)["id"]
-        answer = stage.tried(lambda: reconcile.apply(desk, item, Decision(policy=policy)))
+        chosen = dice.choice(waiting[:2] if dice.random() < 0.5 else waiting)
+        item, rev = chosen["id"], chosen["rev"]
+        decision = Decision(policy=policy, rev=rev)
+        answer = stage.tried(lambda: reconcile.apply(desk, item, decision))
         stage.ledger.note(desk.actor, f"settles {item} by {policy}: {answer is not None}")
         if answer is not None:
+            stage.ledger.items_are_settled_once(desk.actor, item, rev)
             stage.ledger.probe("an operator settled an item")
             stage.sight.remember_dropped()
 

@@ -5,7 +5,7 @@ Every class of fault has a stream of its own, so that switching one off leaves t
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from random import Random
 from typing import Any
 
@@ -32,12 +32,18 @@ CLASSES = (
     "merge",
     "poison",
     "skew",
+    "own_marker",
+    "refused",
 )
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What a seed has in store: `rates` are chances by class of fault; 0 is off."""
+    """What a seed has in store: `rates` are chances by class of fault; 0 is off.
+
+    `people` and `desk` are the longest waits, in seconds, of those who work in the CRM and of
+    operators.
+    """
 
     seed: int
     tier: int
@@ -49,6 +55,8 @@ class Profile:
     page_size: int
     lag: float
     rates: dict[str, float]
+    people: float = 30.0
+    desk: float = 60.0
 
     def without(self, *classes: str) -> Profile:
         """Switch classes off."""
@@ -58,24 +66,66 @@ class Profile:
         """Give classes other chances: a profile that is aimed at something."""
         return replace(self, rates={**self.rates, **rates})
 
-    def told(self) -> dict[str, Any]:
-        """Give it as plain values, for a trace."""
-        values = asdict(self)
-        values["rates"] = {key: rate for key, rate in self.rates.items() if rate}
-        return values
+    def told(self) -> str:
+        """Write it as words that `aimed` reads: the whole profile but for its seed."""
+        values = {name: value for name, value in asdict(self).items() if name in _SIZES}
+        rates = {name: rate for name, rate in self.rates.items() if rate}
+        return " ".join(["none", *(f"{name}={value}" for name, value in (values | rates).items())])
+
+    def aimed(self, words: str) -> Profile:
+        """Change what the words name: `none` switches all faults off, `name=value` sets one thing.
+
+        Raises ValueError for a name that no profile has.
+        """
+        aim = self
+        for word in words.split():
+            name, _, value = word.partition("=")
+            if word == "none":
+                aim = aim.without(*aim.rates)
+            elif name in _SIZES:
+                size: dict[str, Any] = {name: _SIZES[name](value)}
+                aim = replace(aim, **size)
+            elif name in CLASSES:
+                aim = aim.but(**{name: float(value)})
+            else:
+                raise ValueError(f"A profile has no {word!r}: {', '.join((*_SIZES, *CLASSES))}.")
+        return aim
 
 
-_HEAVY = {"crash_point": 0.012, "crash_wait": 0.04, "pause": 0.012, "disk_full": 0.02, "auth": 0.01}
+_SIZES: dict[str, type[int | float]] = {
+    one.name: float if one.type == "float" else int
+    for one in fields(Profile)
+    if one.name not in ("seed", "rates")
+}
+"""What of a profile is a size, and of which kind."""
+
+
+_HEAVY = {
+    "crash_point": 0.012,
+    "crash_wait": 0.04,
+    "pause": 0.012,
+    "disk_full": 0.02,
+    "auth": 0.01,
+    "refused": 0.03,
+}
 """Top chances of what would drown everything else; all others go up to a sixth."""
+
+
+_LATER = ("own_marker", "refused")
+"""Classes with dice of their own, so that the other draws of a seed stay what they were."""
+
+
+def _rate(name: str, dice: Random) -> float:
+    top = _HEAVY.get(name, 0.16)
+    return round(dice.uniform(0.1, 1.0) * top, 4) if dice.random() < 0.5 else 0.0
 
 
 def draw(seed: int) -> Profile:
     """Draw the profile of a seed."""
     dice = Random(f"{seed}/profile")  # noqa: S311 - a seed decides
-    rates = {}
-    for name in CLASSES:
-        top = _HEAVY.get(name, 0.16)
-        rates[name] = round(dice.uniform(0.1, 1.0) * top, 4) if dice.random() < 0.5 else 0.0
+    rates = {name: _rate(name, dice) for name in CLASSES if name not in _LATER}
+    for name in _LATER:
+        rates[name] = _rate(name, Random(f"{seed}/profile/{name}"))  # noqa: S311
     return Profile(
         seed=seed,
         tier=dice.choice([1, 1, 2, 2, 3]),

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from quotey.contract.dto import QuoteMarker
-from tests.sim.crm import Effect, Mark
+from quotey.sync.report import SyncReport
+from tests.sim.crm import COPY, Effect, Mark
 from tests.sim.scheduler import Process, Scheduler
 
 LEASE = 40.0
@@ -71,6 +72,9 @@ class Ledger:
     known_until: float = -1.0
     known_since: float = -1.0
     sends: int = 0
+    tries: dict[str, int] = field(default_factory=dict)
+    settled: set[tuple[str, int]] = field(default_factory=set)
+    created: set[str] = field(default_factory=set)
     _told: dict[tuple[int, str], int] = field(default_factory=dict)
     _reads: dict[tuple[int, str, str], float] = field(default_factory=dict)
     _flying: dict[str, Process] = field(default_factory=dict)
@@ -96,8 +100,8 @@ class Ledger:
 
     # --- what processes do ------------------------------------------------------------------------
 
-    def arrives(self, process: Process, name: str) -> None:
-        """A request leaves: none may while a penalty runs that somebody has stored (G10)."""
+    def nobody_asks_within_a_penalty(self, process: Process, name: str) -> None:
+        """No request leaves while a penalty runs that somebody has stored (G10)."""
         now = self.scheduler.now
         self.note(process.name, name)
         if self.known_since >= 0 and self.known_since + GRACE < now < self.known_until - GRACE:
@@ -119,43 +123,71 @@ class Ledger:
         else:
             self.probe("told of a foreign marker")
 
+    def leaves(self, what: str) -> None:
+        """A write leaves for the CRM; `what` is its key, or a quote and its version."""
+        self.tries[what] = self.tries.get(what, 0) + 1
+
+    def items_are_settled_once(self, who: str, item: str, rev: int) -> None:
+        """Of two operators who decide on the same sight of an item, one is refused (G9)."""
+        if (item, rev) in self.settled:
+            raise Broken("G9", f"{who} settled {item}, revision {rev}, after somebody else had")
+        self.settled.add((item, rev))
+
     def quote_sent(
         self, process: Process, ref: str, mark: Mark, *, looked_at: float | None
     ) -> None:
-        """A quote leaves for the CRM (G5, G6, and the lease)."""
+        """A quote leaves for the CRM."""
         self.note(process.name, f"send {mark.quote} v{mark.version} to {ref}")
         self.sends += 1
+        self._nobody_sends_against_better_knowledge(process, mark)
+        self._a_look_comes_before_every_send(mark, ref, looked_at)
+        self._versions_are_first_sent_in_order(mark)
+
+    def _nobody_sends_against_better_knowledge(self, process: Process, mark: Mark) -> None:
+        """A version is not sent by who was told of a newer one in its slot (G5)."""
         known = self._told.get((id(process), mark.quote), 0)
         if known > mark.version:
             raise Broken("G5", f"{mark} was sent by {process.name}, which was told v{known}")
+
+    def _a_look_comes_before_every_send(
+        self, mark: Mark, ref: str, looked_at: float | None
+    ) -> None:
+        """A slot is looked at before it is filled, no longer before than a lease lasts (G5, G9)."""
         if looked_at is None:
             raise Broken("G5", f"{mark} was sent without a look at {ref}")
         if self.scheduler.now - looked_at > LEASE:
-            raise Broken(
-                "lease", f"{mark} was sent {self.scheduler.now - looked_at:.0f} s after it looked"
-            )
+            since = self.scheduler.now - looked_at
+            raise Broken("G9", f"{mark} was sent {since:.0f} s after it looked")
+
+    def _versions_are_first_sent_in_order(self, mark: Mark) -> None:
+        """The versions of a quote are first sent in the order of their numbers (G6)."""
         sent = self.first_sent.setdefault(mark.quote, [])
-        if mark.version not in sent:
-            if sent and sent[-1] > mark.version:
-                raise Broken("G6", f"{mark} was first sent after v{sent[-1]}")
-            sent.append(mark.version)
-        else:
+        if mark.version in sent:
             self.probe("sent again")
+            return
+        if sent and sent[-1] > mark.version:
+            raise Broken("G6", f"{mark} was first sent after v{sent[-1]}")
+        sent.append(mark.version)
 
     @contextmanager
     def in_flight(self, process: Process, lane: str) -> Iterator[None]:
-        """One request at a time on a lane (G6); a process that died has none."""
-        other = self._flying.get(lane)
-        if other is not None and not other.crashed:
-            if other.awake_at <= self.scheduler.now:
-                raise Broken("G6", f"{process.name} and {other.name} both have {lane} in flight")
-            self.probe("a paused process was overtaken")
+        """A request is on its way on a lane."""
+        self._one_is_in_flight_on_a_lane(process, lane)
         self._flying[lane] = process
         try:
             yield
         finally:
             if self._flying.get(lane) is process:
                 del self._flying[lane]
+
+    def _one_is_in_flight_on_a_lane(self, process: Process, lane: str) -> None:
+        """Never are two writes of one deal on their way; a process that died has none (G6)."""
+        other = self._flying.get(lane)
+        if other is None or other.crashed:
+            return
+        if other.awake_at <= self.scheduler.now:
+            raise Broken("G6", f"{process.name} and {other.name} both have {lane} in flight")
+        self.probe("a paused process was overtaken")
 
     def has_read(self, process: Process, entity: str, ref: str) -> None:
         """A process reads a record as it is."""
@@ -174,9 +206,16 @@ class Ledger:
             self._quote_written(effect)
         elif effect.what.endswith(".set"):
             self._set(effect)
+        elif effect.what.endswith(".create"):
+            self._what_is_made_is_made_once(effect)
+
+    def _what_is_made_is_made_once(self, effect: Effect) -> None:
+        """One command makes one deal, known by a word that only it used (G2b)."""
+        if (word := effect.after["stage"]) in self.created:
+            raise Broken("G2b", f"{effect.ref} is made of {word} like another before it")
+        self.created.add(word)
 
     def _quote_written(self, effect: Effect) -> None:
-        """At most one effect of a version, but for a slot that was disturbed since (G2b)."""
         mark = effect.mark
         assert mark is not None
         if effect.by == "people":
@@ -184,10 +223,16 @@ class Ledger:
             self.probe("foreign marker")
             return
         late = effect.at - effect.sent_at > REPLY
-        older = self._replaced_newer(effect, mark, late=late)
-        known = self.written.setdefault((mark.quote, mark.version), [])
+        older = self._nothing_older_replaces_newer(effect, mark, late=late)
         if late:
             self.probe("late landing")
+        self._a_version_has_one_effect(effect, mark, late=late)
+        if older or (late and effect.was is not None):
+            self._disturbed.add(effect.ref)
+
+    def _a_version_has_one_effect(self, effect: Effect, mark: Mark, *, late: bool) -> None:
+        """A version fills its slot once, unless the slot was disturbed since (G2b)."""
+        known = self.written.setdefault((mark.quote, mark.version), [])
         excused = (late and self.tier > 1) or effect.ref in self._disturbed
         if known and not excused:
             raise Broken("G2b", f"{mark} has a second effect on {effect.ref}")
@@ -195,14 +240,15 @@ class Ledger:
             self._disturbed.discard(effect.ref)
             self.probe("repaired")
         known.append(effect)
-        if older or (late and effect.was is not None):
-            self._disturbed.add(effect.ref)
 
-    def _replaced_newer(self, effect: Effect, mark: Mark, *, late: bool) -> bool:
-        """Whether an older version landed over a newer one; a late one may, on tier 2 and 3."""
+    def _nothing_older_replaces_newer(self, effect: Effect, mark: Mark, *, late: bool) -> bool:
+        """No older version lands over a newer one; only a late one may, on tiers 2 and 3 (G5)."""
         was = effect.was
         if was is None or was.quote != mark.quote or was.version <= mark.version:
             return False
+        if self.tier > 1 and was.digest == COPY:
+            self.probe("a copy's mark was overwritten unseen (N2)")
+            return True
         if self.tier == 1 or not late:
             raise Broken("G5", f"{mark} replaced {was} on tier {self.tier}, late: {late}")
         self.probe("late landing over a newer version")
@@ -223,3 +269,10 @@ class Ledger:
                     self.probe("a person's value was overwritten")
                 else:
                     self.probe("a person's value was overwritten unseen (N2)")
+
+
+def failures_explain_themselves(report: SyncReport) -> None:
+    """Every failure that a run tells has its sentence, its correlation id and a next step (G20)."""
+    for failure in report.failures:
+        if not (failure.warning and failure.correlation_id and failure.next):
+            raise Broken("G20", f"a failure does not explain itself: {failure}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TypeVar
 
 from quotey.contract.adapter import Call, Capabilities, Tier
@@ -28,26 +27,15 @@ from quotey.contract.dto import (
 from quotey.contract.errors import ErrorClass, Outcome, RemoteFailure
 from quotey.contract.fields import Entity
 from quotey.testing.crash import SimulatedCrash
-from tests.sim.answers import page_after, refusal, remote, written
-from tests.sim.crm import Crm, Mark, RefusedByCrmError
+from tests.sim.answers import page_after, remote, written
+from tests.sim.crm import Crm, Mark
 from tests.sim.faults import Dice
 from tests.sim.ledger import Ledger
+from tests.sim.request import NEVER, arrive, leaving
 from tests.sim.scheduler import Process
 from tests.sim.words import wire_of
 
 T = TypeVar("T")
-NEVER = 1e9
-
-
-@dataclass
-class Request:
-    """One request on its way: when it reaches the CRM, when the reply is back, what came of it."""
-
-    arrives_at: float
-    back_at: float
-    answer: object = None
-    failure: RemoteFailure | None = None
-    penalty: float = 0.0
 
 
 @dataclass
@@ -160,6 +148,7 @@ class Line:
             )
             return written("deal", ref, made, deal_data, created=is_new)
 
+        self.ledger.leaves(key)
         return self._send(f"key {key}", "create_deal", write, call)
 
     def update_deal(
@@ -186,6 +175,7 @@ class Line:
             )
             return written(entity, ref, made, updates)
 
+        self.ledger.leaves(key)
         return self._send(f"{entity} {ref}", f"update_{entity}", write, call)
 
     def write_quote(
@@ -202,6 +192,7 @@ class Line:
         mark = Mark(marker.instance_id, marker.quote_id, marker.version, marker.payload_digest)
         fields = {"quote_total": str(quote_summary.total), "quote_status": quote_summary.status}
         sent_at = self.crm.scheduler.now
+        self.ledger.leaves(f"{mark.quote}/{mark.version}")
         self.ledger.quote_sent(self.process, deal_id, mark, looked_at=self.looked_at.get(deal_id))
 
         def write() -> RemoteWrite:
@@ -224,10 +215,13 @@ class Line:
     def _ask(self, name: str, act: Callable[[], T], call: Call, *, writes: bool = False) -> T:
         """Send it, wait for the reply or the time-out, and give what came of it."""
         scheduler = self.crm.scheduler
-        self.ledger.arrives(self.process, name)
-        request = self._request(call, writes=writes)
+        self.ledger.nobody_asks_within_a_penalty(self.process, name)
+        request = leaving(self.dice, scheduler.now, call, writes=writes)
         if request.arrives_at < NEVER:
-            scheduler.at(request.arrives_at, lambda: self._arrive(request, act, writes=writes))
+            scheduler.at(
+                request.arrives_at,
+                lambda: arrive(self.crm, self.dice, request, act, writes=writes),
+            )
         end = min(request.back_at, scheduler.now + call.timeout)
         self._wait_until(end)
         if request.back_at > end:
@@ -240,51 +234,6 @@ class Line:
             self.penalty_heard = max(self.penalty_heard, request.penalty)
             raise request.failure
         return request.answer  # type: ignore[return-value]
-
-    def _request(self, call: Call, *, writes: bool) -> Request:
-        """Draw when the request reaches the CRM and when its reply is back."""
-        now, dice = self.crm.scheduler.now, self.dice
-        there = now + dice.between("latency", 0.01, 0.4)
-        back = there + dice.between("latency", 0.01, 0.4)
-        if dice.strikes("lost_request"):
-            return Request(NEVER, NEVER)
-        if writes and dice.strikes("late_effect"):
-            late = now + call.timeout + dice.between("late_effect", 1.0, 75.0)
-            return Request(late, NEVER)
-        return Request(there, NEVER if dice.strikes("lost_reply") else back)
-
-    def _arrive(self, request: Request, act: Callable[[], object], *, writes: bool) -> None:
-        """What happens inside the CRM when a request reaches it."""
-        now, crm = self.crm.scheduler.now, self.crm
-        outcome = Outcome.UNKNOWN if writes else Outcome.NOT_APPLIED
-        if self.dice.strikes("auth"):
-            crm.authorised = False
-        if not crm.authorised:
-            request.failure = RemoteFailure("401", error_class=ErrorClass.AUTH)
-            return
-        if now >= crm.penalty_until and self.dice.strikes("rate_limit"):
-            crm.penalty_until = now + self.dice.between("rate_limit", 3.0, 40.0)
-        if now < crm.penalty_until:
-            wait = crm.penalty_until - now
-            request.penalty = crm.penalty_until
-            request.failure = RemoteFailure(
-                "429", error_class=ErrorClass.RATE_LIMIT, retry_after=timedelta(seconds=wait)
-            )
-            return
-        if self.dice.strikes("error_before"):
-            request.failure = RemoteFailure(
-                "503", error_class=ErrorClass.TRANSIENT, outcome=outcome
-            )
-            return
-        try:
-            request.answer = act()
-        except RefusedByCrmError as refused:
-            request.failure = refusal(refused)
-            return
-        if self.dice.strikes("error_after"):
-            request.failure = RemoteFailure(
-                "502", error_class=ErrorClass.TRANSIENT, outcome=outcome
-            )
 
     def _wait_until(self, end: float) -> None:
         """Wait for the reply; the process may die or be stopped meanwhile."""

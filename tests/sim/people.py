@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tests.sim.actors import Stage
-from tests.sim.crm import Mark, RefusedByCrmError
+from tests.sim.crm import COPY, Mark, RefusedByCrmError
 
 
 def people(stage: Stage, until: float) -> None:
     """Have somebody in the CRM do something, again and again, until a time."""
-    dice = stage.dice.stream("people")
+    dice, longest = stage.dice.stream("people"), stage.dice.profile.people
 
     def act() -> None:
         if stage.scheduler.now < until and not stage.dice.calm:
@@ -16,7 +16,7 @@ def people(stage: Stage, until: float) -> None:
                 _meddle(stage)
             except RefusedByCrmError:
                 stage.ledger.probe("the CRM refused people")
-            stage.scheduler.at(stage.scheduler.now + dice.uniform(1.0, 30.0), act)
+            stage.scheduler.at(stage.scheduler.now + dice.uniform(1.0, longest), act)
 
     stage.scheduler.at(0.0, act)
 
@@ -30,6 +30,8 @@ def _meddle(stage: Stage) -> None:
     if stage.dice.strikes("foreign_marker"):
         other = Mark("inst_other", f"q_other_{int(now)}", dice.randint(1, 9), "d")
         crm.mark(ref, other, {"quote_total": "1"}, by="people", sent_at=now)
+    if stage.dice.strikes("own_marker"):
+        _as_if_it_were_us(stage, ref)
     if stage.dice.strikes("foreign_edit"):
         name = dice.choice(["name", "amount", "stage", "region"])
         value = stage.ledger.amount() if name == "amount" else stage.ledger.word()
@@ -43,3 +45,25 @@ def _meddle(stage: Stage) -> None:
         crm.delete("deal", ref)
     elif stage.dice.strikes("merge") and len(living) > 2:
         crm.merge("deal", ref, dice.choice([one for one in living if one != ref]))
+
+
+def _as_if_it_were_us(stage: Stage, ref: str) -> None:
+    """Leave a mark of our own quote that we never wrote, as a copy of this database would.
+
+    Its number is ours, or newer; its payload is another.
+    """
+    there = stage.crm.living("deal", ref).mark
+    if there is None or there.instance != stage.ledger.instance:
+        return
+    dice = stage.dice.stream("own_marker")
+    copy = Mark(there.instance, there.quote, there.version + dice.randint(0, 3), COPY)
+    stage.crm.mark(ref, copy, {"quote_total": "2"}, by="people", sent_at=stage.scheduler.now)
+    stage.ledger.probe("a copy of us wrote")
+
+
+def touch_everything(stage: Stage) -> None:
+    """Change a field of every living record that only the CRM writes."""
+    for entity, field in (("account", "name"), ("deal", "stage")):
+        for ref in stage.crm.refs(entity):
+            fields = {field: stage.ledger.word()}
+            stage.crm.change(entity, ref, fields, by="people", sent_at=stage.scheduler.now)

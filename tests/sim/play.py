@@ -10,16 +10,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from traceback import extract_tb
 
 import structlog
 
-from tests.sim.actors import Stage, operating, selling, syncing
+from tests.sim.actors import Stage, one_more_sync, operating, selling, syncing
 from tests.sim.crm import Crm
 from tests.sim.faults import Dice, Profile
 from tests.sim.home import Home, copied, make_template
 from tests.sim.ledger import Broken, Ledger
 from tests.sim.oracles import Verdict, Watch
-from tests.sim.people import people
+from tests.sim.people import people, touch_everything
 from tests.sim.scheduler import Process, Scheduler
 from tests.sim.sight import Sight
 from tests.sim.words import mapping
@@ -39,10 +40,14 @@ _RUNS = "SELECT entity, direction, phase, error FROM sync_state WHERE phase <> '
 
 @dataclass
 class Outcome:
-    """What came of one play. `law` is "" when all held; `digest` names everything that happened."""
+    """What came of one play. `law` is "" when all held; `digest` names everything that happened.
+
+    `oracle` is the function that saw the law broken, "" where the engine itself fell over.
+    """
 
     seed: int
     law: str = ""
+    oracle: str = ""
     seen: str = ""
     digest: str = ""
     events: int = 0
@@ -86,9 +91,13 @@ class _Play:
             self._safety()
             self._liveness()
             Verdict(self.stage.ledger, self.sight, self.stage.crm).hold()
+            self._one_more_sync()
+            Verdict(self.stage.ledger, self.sight, self.stage.crm).one_good_sync_is_enough()
         except AssertionError as broken:
-            outcome.law = broken.law if isinstance(broken, Broken) else "engine"
-            outcome.seen = str(broken)
+            outcome.law, outcome.seen = "engine", str(broken)
+            if isinstance(broken, Broken):
+                outcome.law = broken.law
+                outcome.oracle = extract_tb(broken.__traceback__)[-1].name.strip("_")
         finally:
             self._figures(outcome)
             self._end()
@@ -130,7 +139,8 @@ class _Play:
         stage.start("writer", syncing(stage, reads=False))
         for name in ("ann", "bob"):
             stage.start(name, selling(stage, name, profile.commands))
-        stage.start("oda", operating(stage, "oda"))
+        for name in ("oda", "olaf"):
+            stage.start(name, operating(stage, name))
         people(stage, profile.seconds)
         stage.scheduler.run(profile.seconds)
 
@@ -142,10 +152,23 @@ class _Play:
         quiet_since = None
         while quiet_since is None or stage.scheduler.now < quiet_since + CALM:
             stage.slow = stage.scheduler.now > calm_since + 2 * CALM
-            if stage.scheduler.now > calm_since + LONGEST:
-                raise Broken("liveness", f"it does not come to rest: {self._moving()}")
+            self._all_comes_to_rest(calm_since)
             stage.scheduler.run(stage.scheduler.now + (700.0 if stage.slow else 20.0))
             quiet_since = (quiet_since or stage.scheduler.now) if self._rests() else None
+
+    def _all_comes_to_rest(self, calm_since: float) -> None:
+        """Without faults nothing stays on its way for ever (liveness)."""
+        if self.stage.scheduler.now > calm_since + LONGEST:
+            raise Broken("liveness", f"it does not come to rest: {self._moving()}")
+
+    def _one_more_sync(self) -> None:
+        """Everything changes in the CRM once more, and one process syncs, once."""
+        stage = self.stage
+        stage.still = True
+        touch_everything(stage)
+        stage.scheduler.run(stage.scheduler.now + stage.crm.lag + 1)
+        stage.start("last", one_more_sync(stage))
+        stage.scheduler.run(stage.scheduler.now + CALM)
 
     def _rests(self) -> bool:
         return self.sight.at_rest()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -61,10 +62,10 @@ class Ensemble:
         }
 
 
-def _one(seed: int) -> tuple[Outcome, float]:
+def _one(words: str, seed: int) -> tuple[Outcome, float]:
     """Play one seed; a play that failed keeps its trace, the others need none."""
     began = time.process_time()
-    outcome = play(draw(seed))
+    outcome = play(draw(seed).aimed(words))
     kept = outcome if outcome.law else replace(outcome, trace=[])
     return kept, time.process_time() - began
 
@@ -72,46 +73,54 @@ def _one(seed: int) -> tuple[Outcome, float]:
 def run(
     seeds: Sequence[int],
     *,
+    words: str = "",
     processes: int = 1,
     again: int = AGAIN,
     told: Callable[[int, int], None] = lambda _done, _broken: None,
 ) -> Ensemble:
     """Play these seeds; every `again`-th is played elsewhere too and must agree to the byte.
 
-    `told` hears after each play how many are done, and how many of them broke a law.
+    `words` aim their profiles at something. `told` hears after each play how many are done, and how
+    many of them broke a law.
     """
     found = Ensemble()
-    for outcome, cpu in _all(seeds, processes):
+    for outcome, cpu in _all(seeds, words, processes):
         found.outcomes.append(outcome)
         found.cpu_seconds += cpu
         told(len(found.outcomes), len(found.failures))
     twice = seeds[::again] if again else []
     found.replayed = len(twice)
     digests = {one.seed: one.digest for one in found.outcomes}
-    found.differing = [seed for seed, digest in elsewhere(twice).items() if digest != digests[seed]]
+    found.differing = another_play_elsewhere({seed: digests[seed] for seed in twice}, words)
     return found
 
 
-def _all(seeds: Sequence[int], processes: int) -> Iterable[tuple[Outcome, float]]:
-    if processes == 1:
-        yield from map(_one, seeds)
+def another_play_elsewhere(digests: dict[int, str], words: str = "") -> list[int]:
+    """Name the seeds that are another play in another process (G7)."""
+    there = elsewhere(tuple(digests), words)
+    return [seed for seed, digest in there.items() if digest != digests[seed]]
+
+
+def _all(seeds: Sequence[int], words: str, processes: int) -> Iterable[tuple[Outcome, float]]:
+    one = partial(_one, words)
+    if processes == 1 or len(seeds) == 1:
+        yield from map(one, seeds)
         return
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_one, seeds, chunksize=4)
+        yield from pool.map(one, seeds, chunksize=4)
 
 
-def elsewhere(seeds: Sequence[int]) -> dict[int, str]:
+def elsewhere(seeds: Sequence[int], words: str = "") -> dict[int, str]:
     """Play seeds in another process with another hash seed and time zone; gives their digests."""
     if not seeds:
         return {}
-    words = [sys.executable, "-m", "tests.sim.run", *map(str, seeds)]
-    done = subprocess.run(
-        words, cwd=ROOT, env={**os.environ, **ELSEWHERE}, capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-m", "tests.sim.run", words, *map(str, seeds)]
+    env = {**os.environ, **ELSEWHERE}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     lines = [line.split() for line in done.stdout.splitlines()]
     return {int(seed): digest for seed, digest in lines}
 
 
 if __name__ == "__main__":
-    for word in sys.argv[1:]:
-        print(word, play(draw(int(word))).digest)  # noqa: T201 - this is the answer
+    for number in sys.argv[2:]:
+        print(number, play(draw(int(number)).aimed(sys.argv[1])).digest)  # noqa: T201 - this is the answer

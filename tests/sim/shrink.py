@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tests.sim.faults import Profile
+from tests.sim.faults import Profile, draw
 from tests.sim.play import Outcome, play
 
 TRIES = 60
@@ -55,13 +55,20 @@ def page(profile: Profile, outcome: Outcome) -> str:
     """Write the one page that tells a failure: what was played, and what happened last."""
     lines = outcome.trace if outcome.law != "liveness" else _eventful(outcome.trace)
     head = [
-        f"seed {profile.seed} breaks {outcome.law}",
+        f"seed {profile.seed} breaks {outcome.law} ({outcome.oracle or 'an assertion'})",
         outcome.seen[:600],
-        f"profile: {profile.told()}",
-        f"again:   make sim SEED={profile.seed}",
+        f"again: {again(profile)}",
         "",
     ]
     return "\n".join([*head, *(line[:160] for line in lines[-LINES:])])
+
+
+def again(profile: Profile) -> str:
+    """Give the command that plays this very profile, made small or not."""
+    command = f"make sim SEED={profile.seed}"
+    if profile == draw(profile.seed):
+        return command
+    return f"{command} SIM_ARGS='--profile \"{profile.told()}\"'"
 
 
 def _eventful(trace: list[str]) -> list[str]:

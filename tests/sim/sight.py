@@ -67,6 +67,12 @@ class Sight:
         sql = "SELECT id FROM outbox WHERE state IN ('dead', 'conflict', 'discarded') ORDER BY seq"
         return self.column(sql)
 
+    def dead(self) -> list[tuple[Any, ...]]:
+        """Give the operations that were given up: id, kind, whose, version, key."""
+        return self._eye.execute(
+            "SELECT id, kind, entity_id, version, key FROM outbox WHERE state = 'dead'"
+        ).fetchall()
+
     def remember_dropped(self) -> None:
         """What a person's decision ended unsent is their choice from now on."""
         self.dropped |= set(self.column("SELECT id FROM outbox WHERE state = 'discarded'"))

@@ -76,7 +76,17 @@ def two_in_flight(ledger: Ledger) -> None:
 def a_request_within_a_known_penalty(ledger: Ledger) -> None:
     ledger.penalty_stored(60.0)
     ledger.scheduler.now = 10.0
-    ledger.arrives(process(ledger, "worker"), "write_quote")
+    ledger.nobody_asks_within_a_penalty(process(ledger, "worker"), "write_quote")
+
+
+def two_who_settle_one_item(ledger: Ledger) -> None:
+    for operator in ("oda", "olaf"):
+        ledger.items_are_settled_once(operator, "r_1", 3)
+
+
+def two_deals_of_one_command(ledger: Ledger) -> None:
+    for ref in ("D-1", "D-2"):
+        ledger.saw(Effect(1.0, "deal.create", ref, "worker", 0.5, after={"stage": "w1w"}))
 
 
 @pytest.mark.parametrize(
@@ -87,9 +97,11 @@ def a_request_within_a_known_penalty(ledger: Ledger) -> None:
         ("G5", a_late_one_where_writes_are_conditional),
         ("G5", a_send_against_better_knowledge),
         ("G5", a_send_without_a_look),
-        ("lease", a_send_long_after_the_look),
+        ("G9", a_send_long_after_the_look),
         ("G6", first_sends_out_of_order),
         ("G6", two_in_flight),
+        ("G9", two_who_settle_one_item),
+        ("G2b", two_deals_of_one_command),
         ("G10", a_request_within_a_known_penalty),
     ],
 )

@@ -12,7 +12,7 @@ from quotey.contract.fields import Entity
 from quotey.contract.journal import Hold, MirrorRecord, OpKind, OpState
 from quotey.contract.mapping_file import parse_mapping
 from quotey.contract.reconciliation import ConflictType
-from quotey.sync import push
+from quotey.sync import engine, push
 from tests.sync.bent import bend, failing, then
 from tests.sync.world import World, fields_of
 
@@ -289,6 +289,27 @@ def test_an_echo_of_an_older_write_does_not_undo_a_newer_edit(synced: World) -> 
     assert synced.deal("D-1").local["name"] == "Second"
     synced.settle_down()
     assert synced.remote("deal", "D-1")["name"] == "Second"
+
+
+def test_a_sender_that_slept_does_not_undo_a_newer_reading(synced: World) -> None:
+    """Found by the simulation: the mirror went back to the revision of the answer."""
+    op = synced.edit(Entity.DEAL, "D-1", name="First")
+    read: list[MirrorRecord] = []
+
+    def meanwhile(written: RemoteWrite) -> RemoteWrite:
+        synced.crm.set("deal", "D-1", {"name": "Theirs", "stage": "won"})
+        engine.run(synced.ports, entities=(Entity.DEAL,), max_ops=0)
+        read.append(synced.deal("D-1"))
+        return written
+
+    synced.adapter = bend(synced.stub, update_deal=then(synced.stub.update_deal, meanwhile))
+    assert push.drain(synced.run(), max_ops=1).counts.delivered == 1
+    assert synced.op(op).state is OpState.DELIVERED
+    assert [synced.deal("D-1")] == read
+    assert read[0].base["name"] == "Theirs"
+    synced.adapter = synced.stub
+    synced.settle_down()
+    assert synced.remote("deal", "D-1")["name"] == synced.deal("D-1").local["name"] == "First"
 
 
 def test_an_update_of_a_record_that_is_gone_opens_an_item_and_creates_nothing(

@@ -17,6 +17,7 @@ from quotey.contract.journal import Hold, MirrorRecord, Operation, OpState, Reco
 from quotey.contract.reconciliation import ConflictType
 from quotey.contract.values import typed
 from quotey.decide.lifecycle import OpEvent
+from quotey.decide.order import ahead
 from quotey.decide.plan import ItemDraft
 from quotey.sync import door, items
 from quotey.sync.carry import read_again
@@ -180,7 +181,12 @@ def answered(record: MirrorRecord, payload: Canonical, written: RemoteWrite) -> 
     Where the CRM made another value of it and nobody has edited it since, ours follows: it is their
     way of writing the same. What was read before the write is not there any more, so its hash goes
     too: that somebody goes back to it is news.
+
+    A sender that slept may come after a page that brought a newer revision. That has been judged
+    with what was in flight, and stands as it is (G5).
     """
+    if ahead(record, written) < 0:
+        return record
     said = {
         name: payload[name] if name == PARENT else written.values.get(name, payload[name])
         for name in payload
