@@ -42,10 +42,10 @@ def test_a_live_account_keeps_what_it_offers_and_says_what_it_does_not(tmp_path:
     assert done.returncode == 0, found["findings"]
     assert msgspec.convert(found, Certification).exit_code is ExitCode.DONE
     stub, live = found["providers"]
-    assert (stub["provider"], stub["not_offered"]) == ("stub", 0)
+    assert (stub["provider"], stub["not_offered"]) == ("stub", 1), "it cannot be surveyed"
     assert live["world"] == "the live account of the connection"
     assert live["passed"] >= 25
-    assert live["passed"] + live["not_offered"] == stub["passed"]
+    assert live["passed"] + live["not_offered"] == stub["passed"] + stub["not_offered"]
     assert deals.doc["totalSize"] > told.records["deal"], "what it makes stays"
     page = (tmp_path / "o" / "parity.md").read_text(encoding="utf-8")
     assert "a live account does not offer merging" in page
