@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.sim.aims import aims  # noqa: E402 - found by the path above
 from tests.sim.book import seeds as booked  # noqa: E402
-from tests.sim.faults import draw  # noqa: E402
+from tests.sim.faults import Profile, draw  # noqa: E402
 from tests.sim.probes import missed, table  # noqa: E402
 from tests.sim.run import Ensemble, run  # noqa: E402
 from tests.sim.shrink import page, shrink  # noqa: E402
@@ -39,7 +39,7 @@ ENOUGH = 1000
 def main(words: list[str]) -> int:
     """Play, tell, and end with 1 when a promise was broken or a path was never reached."""
     asked = _asked(words)
-    chosen, aim = _chosen(asked), aims()[asked.aim].words if asked.aim else asked.profile
+    chosen, aim = _chosen(asked), _words(asked)
     told = _progress(len(chosen))
     found = run(chosen, words=aim, processes=asked.processes, told=told)
     figures, reached = found.figures(), table(found.outcomes)
@@ -69,6 +69,17 @@ def _asked(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--no-shrink", action="store_true", help="do not make failures small")
     parser.add_argument("--record", action="store_true", help="write the figures into the proof")
     return parser.parse_args(words)
+
+
+def asked_profile(words: list[str]) -> Profile:
+    """Give the profile that a command line with one seed plays."""
+    asked = _asked(words)
+    return draw(asked.seed).aimed(_words(asked))
+
+
+def _words(asked: argparse.Namespace) -> str:
+    """Give the words that aim all profiles."""
+    return aims()[asked.aim].words if asked.aim else str(asked.profile)
 
 
 def _chosen(asked: argparse.Namespace) -> list[int]:

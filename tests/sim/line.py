@@ -225,6 +225,7 @@ class Line:
         end = min(request.back_at, scheduler.now + call.timeout)
         self._wait_until(end)
         if request.back_at > end:
+            self.ledger.note(self.process.name, f"{name}: no answer in time")
             raise RemoteFailure(
                 f"The CRM did not answer {name} in time.",
                 error_class=ErrorClass.UNKNOWN,
@@ -232,6 +233,7 @@ class Line:
             )
         if request.failure is not None:
             self.penalty_heard = max(self.penalty_heard, request.penalty)
+            self.ledger.note(self.process.name, f"{name}: {request.failure.message}")
             raise request.failure
         return request.answer  # type: ignore[return-value]
 
@@ -242,6 +244,7 @@ class Line:
             process.wait(self.dice.between("crash_wait", 0.0, end - now))
             raise SimulatedCrash("while it waited for the CRM")
         if self.dice.strikes("pause"):
+            self.ledger.note(process.name, "is stopped while it waits for the CRM")
             process.pause(self.dice.between("pause", 30.0, 120.0))
             now = self.crm.scheduler.now
         if end > now:

@@ -30,6 +30,9 @@ CALM = 300.0
 LONGEST = 4 * 86_400.0
 """Virtual seconds without faults after which all must have come to rest (72 h of retries)."""
 
+TOLD = ("claim", "compare", "mark sent", "settle", "claim look", "end look")
+"""Commits that the trace tells of: those of an operation on its way."""
+
 _OPERATIONS = (
     "SELECT id, kind, state, attempts, due_at, error FROM outbox "
     "WHERE state IN ('queued', 'leased', 'unknown')"
@@ -98,6 +101,7 @@ class _Play:
             if isinstance(broken, Broken):
                 outcome.law = broken.law
                 outcome.oracle = extract_tb(broken.__traceback__)[-1].name.strip("_")
+                self.stage.ledger.note("oracle", f"{outcome.oracle}: {broken}")
         finally:
             self._figures(outcome)
             self._end()
@@ -108,6 +112,8 @@ class _Play:
         if line is not None and line.penalty_heard and not label:
             self.stage.ledger.penalty_stored(line.penalty_heard)
             line.penalty_heard = 0.0
+        if label in TOLD:
+            self.stage.ledger.note(process.name, f"commits {label!r}")
         self.stage.seqs[process.name] = self.sight.last_seq()
         self.watch.committed(role, label)
 

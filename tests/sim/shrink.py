@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import groupby
 
 from tests.sim.faults import Profile, draw
 from tests.sim.play import Outcome, play
@@ -52,14 +53,18 @@ def _smaller(profile: Profile) -> Iterator[Profile]:
 
 
 def page(profile: Profile, outcome: Outcome) -> str:
-    """Write the one page that tells a failure: what was played, and what happened last."""
-    lines = outcome.trace if outcome.law != "liveness" else _eventful(outcome.trace)
+    """Write the one page that tells a failure: what was played, and what happened last.
+
+    A line has virtual time, process, and what it did or heard; the last is the oracle's. Readings
+    are only counted, because most of a long play is nothing else.
+    """
     head = [
         f"seed {profile.seed} breaks {outcome.law} ({outcome.oracle or 'an assertion'})",
         outcome.seen[:600],
         f"again: {again(profile)}",
         "",
     ]
+    lines = _without_readings(outcome.trace)
     return "\n".join([*head, *(line[:160] for line in lines[-LINES:])])
 
 
@@ -71,6 +76,10 @@ def again(profile: Profile) -> str:
     return f"{command} SIM_ARGS='--profile \"{profile.told()}\"'"
 
 
-def _eventful(trace: list[str]) -> list[str]:
-    """Leave out the readings of a long quiet time."""
-    return [line for line in trace if "sync_incremental" not in line]
+def _without_readings(trace: list[str]) -> list[str]:
+    """Put a line that counts them in place of readings that follow each other."""
+    told: list[str] = []
+    for is_reading, lines in groupby(trace, key=lambda line: "sync_incremental" in line):
+        some = list(lines)
+        told += [f"{'':22}({len(some)} readings)"] if is_reading else some
+    return told
