@@ -120,16 +120,20 @@ def _end(run: Run, taken: LateLook, op: Operation, why: str) -> None:
 def _not_ours(run: Run, taken: LateLook, op: Operation, draft: ItemDraft) -> None:
     """Tell a person that something else stands there, unless a later write has met it or will."""
     with run.store.transaction("end look"):
-        if later := _later_writes(run, op):
-            _leave_to(run, taken, op, later)
-        else:
-            _tell(run, taken, op, draft)
+        _tell(run, taken, op, draft)
 
 
 def _tell(run: Run, taken: LateLook, op: Operation, draft: ItemDraft) -> None:
-    """Leave it to a person, inside a transaction."""
+    """Leave it to a person, inside a transaction.
+
+    A later write of the slot looks there itself before it is sent, and leaves an item of its own.
+    Ours would take that one's place, and a person would decide about the wrong version.
+    """
     if not run.store.looks.close(taken):
         return _overtaken(run, taken, op)
+    if _later_writes(run, op):
+        _note(run, "operation.look_ended", op, why="A later write looks there itself.")
+        return None
     items.record(run, draft)
     _note(run, "operation.look_ended", op, why=draft.detail)
     return None
@@ -178,10 +182,7 @@ def _later_writes(run: Run, op: Operation) -> tuple[Operation, ...]:
 
 
 def _leave_to(run: Run, taken: LateLook, op: Operation, later: tuple[Operation, ...]) -> None:
-    """Leave the slot to a later write: what its guard refuses to replace, nobody else may.
-
-    An item of ours would take that one's place, and a person would decide about the wrong version.
-    """
+    """Leave the slot to a later write: what its guard refuses to replace, nobody else may."""
     if any(one.state in PENDING for one in later):
         run.store.looks.put_off(taken, run.now() + run.limits.late_look, tries=taken.tries)
     elif run.store.looks.close(taken):
@@ -205,8 +206,6 @@ def _not_seen(run: Run, taken: LateLook, op: Operation, failure: RemoteFailure) 
 
 def _give_up(run: Run, taken: LateLook, op: Operation, why: str) -> None:
     """Leave it to a person, inside a transaction: whether the quote still stands is not known."""
-    if later := _later_writes(run, op):
-        return _leave_to(run, taken, op, later)
     draft = items.about(op, ConflictType.UNKNOWN_OUTCOME, why, local=str(op.version))
     return _tell(run, taken, op, draft)
 
