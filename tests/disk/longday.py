@@ -52,9 +52,12 @@ class Hand:
         self.memory.append(int(pages) * PAGE)
 
     def growth(self) -> float:
-        """Give how much more it held in the last fifth of its day than in the second."""
+        """Give how much more it held in the last fifth of its day than in the middle one.
+
+        Before that SQLite's own cache of pages fills, up to its 16 MB.
+        """
         fifth = len(self.memory) // 5
-        return median(self.memory[-fifth:]) / median(self.memory[fifth : 2 * fifth]) - 1
+        return median(self.memory[-fifth:]) / median(self.memory[2 * fifth : 3 * fifth]) - 1
 
 
 @dataclass
