@@ -94,11 +94,15 @@ class Sight:
         return {str(one): int(str(number)) for one, number in self._eye.execute(sql)}
 
     def at_rest(self) -> bool:
-        """Whether nothing is on its way, due later or being looked at."""
+        """Whether nothing is on its way, due later or being looked at.
+
+        What waits behind an operation that is held waits for a person.
+        """
         moving = (
             "SELECT 1 FROM outbox WHERE state IN ('leased', 'unknown') "
             "OR (state = 'queued' AND head = 1) UNION ALL "
-            "SELECT 1 FROM late_look WHERE due_at IS NOT NULL UNION ALL "
+            "SELECT 1 FROM late_look AS l WHERE l.due_at IS NOT NULL AND NOT EXISTS (SELECT 1 "
+            "FROM outbox AS o WHERE o.lane = l.lane AND o.head = 1 AND o.state = 'held') UNION ALL "
             "SELECT 1 FROM sync_state WHERE phase <> 'idle'"
         )
         return not self.column(moving)
