@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from quotey.contract.mapping import Mapping
 from quotey.decide.inbound import MassLimits
 from quotey.desk import accounts, deals, locks, outbox, quotes, reconcile
 from quotey.desk.ports import DeskPorts
+from quotey.desk.quote_writes import QuoteAnswer
 from quotey.desk.quotes import QuoteTerms
 from quotey.desk.reconcile import Decision
 from quotey.store import Store
@@ -117,6 +118,7 @@ def syncing(stage: Stage, *, reads: bool = True, writes: bool = True) -> Callabl
             ports = _ports(stage, process, store, line)
             while True:
                 if not stage.still:
+                    ports = replace(ports, mapping=stage.mapping)
                     _sync_once(stage, ports, reads=reads, writes=writes)
                 process.wait(stage.interval())
 
@@ -218,11 +220,17 @@ def _create(stage: Stage, desk: DeskPorts, account: str) -> None:
 
 def _quote(stage: Stage, desk: DeskPorts, deal: str) -> None:
     terms = QuoteTerms(total=Decimal(stage.ledger.amount()))
-    known = stage.sight.quote_of(deal)
-    if known is None:
+    known, dice = stage.sight.quotes_of(deal), stage.dice.stream("quotes")
+    answer: QuoteAnswer | None
+    if not known or (len(known) < stage.dice.profile.quotes and dice.random() < 0.3):
         answer = stage.tried(lambda: quotes.create(desk, deal, terms))
+    elif len(known) > 1 and dice.random() < 0.3:
+        chosen = dice.choice(known)
+        answer = stage.tried(lambda: quotes.publish(desk, chosen))
+        stage.ledger.probe("another quote was published")
     else:
-        answer = stage.tried(lambda: quotes.revise(desk, known, terms))
+        chosen = dice.choice(known)
+        answer = stage.tried(lambda: quotes.revise(desk, chosen, terms))
     if answer is not None:
         made = answer.quote.current
         stage.ledger.note(desk.actor, f"was told: {made.quote_id} v{made.version} of {deal}")

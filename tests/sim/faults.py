@@ -34,6 +34,8 @@ CLASSES = (
     "skew",
     "own_marker",
     "refused",
+    "swizzle",
+    "policy",
 )
 
 
@@ -57,6 +59,8 @@ class Profile:
     rates: dict[str, float]
     people: float = 30.0
     desk: float = 60.0
+    contacts: int = 0
+    quotes: int = 1
 
     def without(self, *classes: str) -> Profile:
         """Switch classes off."""
@@ -73,7 +77,7 @@ class Profile:
         return " ".join(["none", *(f"{name}={value}" for name, value in (values | rates).items())])
 
     def aimed(self, words: str) -> Profile:
-        """Change what the words name: `none` switches all faults off, `name=value` sets one thing.
+        """Change what the words name: `name=value` sets one thing, `none` takes all that is extra.
 
         Raises ValueError for a name that no profile has.
         """
@@ -81,7 +85,7 @@ class Profile:
         for word in words.split():
             name, _, value = word.partition("=")
             if word == "none":
-                aim = aim.without(*aim.rates)
+                aim = replace(aim.without(*aim.rates), contacts=0, quotes=1)
             elif name in _SIZES:
                 size: dict[str, Any] = {name: _SIZES[name](value)}
                 aim = replace(aim, **size)
@@ -111,7 +115,7 @@ _HEAVY = {
 """Top chances of what would drown everything else; all others go up to a sixth."""
 
 
-_LATER = ("own_marker", "refused")
+_LATER = ("own_marker", "refused", "swizzle", "policy")
 """Classes with dice of their own, so that the other draws of a seed stay what they were."""
 
 
@@ -137,6 +141,8 @@ def draw(seed: int) -> Profile:
         page_size=dice.choice([2, 3, 5]),
         lag=dice.choice([5.0, 20.0, 60.0]),
         rates=rates,
+        contacts=Random(f"{seed}/profile/contacts").choice([0, 0, 3, 6]),  # noqa: S311
+        quotes=Random(f"{seed}/profile/quotes").choice([1, 1, 2, 3]),  # noqa: S311
     )
 
 

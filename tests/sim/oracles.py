@@ -87,6 +87,7 @@ class Verdict:
     def __post_init__(self) -> None:
         self.items = self.sight.waiting()
         self.records = self.sight.records()
+        self.published = self.sight.published()
         self.operations = self.sight.operations()
         self.about = {item["entity_id"] for item in self.items}
         aliases = self.sight.rows("SELECT entity, crm_ref, id FROM alias")
@@ -109,7 +110,9 @@ class Verdict:
     def every_acknowledged_version_ended(self) -> None:
         """Delivered, superseded by a delivered one, or in somebody's hands (G2a)."""
         for said in self.ledger.said:
-            if said.operation is None or self._is_in_hand(said.quote, said.deal):
+            if said.quote not in self.published or said.operation is None:
+                continue
+            if self._is_in_hand(said.quote, said.deal):
                 continue
             newer = [v for q, v in self.ledger.written if q == said.quote and v >= said.version]
             if not newer:
@@ -129,7 +132,7 @@ class Verdict:
     def the_crm_shows_the_newest(self) -> None:
         """At rest the CRM shows the newest acknowledged version (G5)."""
         newest = {one.quote: one for one in self.ledger.said if one.operation is not None}
-        for said in newest.values():
+        for said in (one for quote, one in newest.items() if quote in self.published):
             ref = self.records[said.deal]["crm_ref"]
             there = self.crm.now("deal", ref) if ref else None
             if self._is_in_hand(said.quote, said.deal) or there is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.sim.actors import Stage
 from tests.sim.crm import COPY, Mark, RefusedByCrmError
+from tests.sim.words import POLICIES, mapping
 
 
 def people(stage: Stage, until: float) -> None:
@@ -38,6 +39,7 @@ def _meddle(stage: Stage) -> None:
         crm.change("deal", ref, {name: value}, by="people", sent_at=now)
         account = dice.choice(crm.refs("account"))
         crm.change("account", account, {"name": stage.ledger.word()}, by="people", sent_at=now)
+        _meddle_with_contacts(stage)
     if stage.dice.strikes("poison"):
         crm.change("deal", ref, {"amount": "not money"}, by="people", sent_at=now)
         stage.ledger.probe("poison")
@@ -45,6 +47,60 @@ def _meddle(stage: Stage) -> None:
         crm.delete("deal", ref)
     elif stage.dice.strikes("merge") and len(living) > 2:
         crm.merge("deal", ref, dice.choice([one for one in living if one != ref]))
+
+
+def _meddle_with_contacts(stage: Stage) -> None:
+    """Rename, move or delete a contact; some move to an account that was made at this moment."""
+    crm, dice, now = stage.crm, stage.dice.stream("contacts"), stage.scheduler.now
+    living = crm.refs("contact")
+    if not living or dice.random() < 0.3:
+        return
+    ref, accounts = dice.choice(living), crm.refs("account")
+    match dice.choice(["name", "name", "move", "to a new one", "delete"]):
+        case "name":
+            fields = {"last_name": stage.ledger.word(), "email": f"{stage.ledger.word()}@a.example"}
+            crm.change("contact", ref, fields, by="people", sent_at=now)
+        case "move":
+            fields = {"account_id": dice.choice(accounts)}
+            crm.change("contact", ref, fields, by="people", sent_at=now)
+        case "to a new one":
+            made = f"A-{len(crm.history['account']) + 1}"
+            crm.put("account", made, {"name": stage.ledger.word(), "segment": "SMB"})
+            crm.change("contact", ref, {"account_id": made}, by="people", sent_at=now)
+            stage.ledger.probe("a contact moved to a new account")
+        case _:
+            crm.delete("contact", ref)
+            stage.ledger.probe("a contact was deleted")
+
+
+def policy_changes(stage: Stage, until: float) -> None:
+    """Now and then write another policy of a field into the mapping."""
+    dice = stage.dice.stream("policies")
+
+    def act() -> None:
+        if stage.scheduler.now < until and not stage.dice.calm:
+            if stage.dice.strikes("policy"):
+                stage.mapping = mapping(dice.choice(POLICIES))
+                stage.ledger.probe("a policy was changed")
+            stage.scheduler.at(stage.scheduler.now + dice.uniform(5.0, 30.0), act)
+
+    stage.scheduler.at(5.0, act)
+
+
+def swizzles(stage: Stage, until: float) -> None:
+    """Stop several processes at once, now and then; each goes on at a time of its own."""
+    dice = stage.dice.stream("swizzle")
+
+    def act() -> None:
+        if stage.scheduler.now < until and not stage.dice.calm:
+            if stage.dice.strikes("swizzle"):
+                living = [one for one in stage.processes if one.is_waiting]
+                for process in dice.sample(living, min(len(living), dice.randint(2, 4))):
+                    process.stop(dice.uniform(20.0, 90.0))
+                stage.ledger.probe("several processes were stopped at once")
+            stage.scheduler.at(stage.scheduler.now + dice.uniform(5.0, 30.0), act)
+
+    stage.scheduler.at(5.0, act)
 
 
 def _as_if_it_were_us(stage: Stage, ref: str) -> None:
@@ -63,7 +119,7 @@ def _as_if_it_were_us(stage: Stage, ref: str) -> None:
 
 def touch_everything(stage: Stage) -> None:
     """Change a field of every living record that only the CRM writes."""
-    for entity, field in (("account", "name"), ("deal", "stage")):
+    for entity, field in (("account", "name"), ("contact", "last_name"), ("deal", "stage")):
         for ref in stage.crm.refs(entity):
             fields = {field: stage.ledger.word()}
             stage.crm.change(entity, ref, fields, by="people", sent_at=stage.scheduler.now)

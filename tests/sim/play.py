@@ -20,7 +20,7 @@ from tests.sim.faults import Dice, Profile
 from tests.sim.home import Home, copied, make_template
 from tests.sim.ledger import Broken, Ledger
 from tests.sim.oracles import Verdict, Watch
-from tests.sim.people import people, touch_everything
+from tests.sim.people import people, policy_changes, swizzles, touch_everything
 from tests.sim.scheduler import Process, Scheduler
 from tests.sim.sight import Sight
 from tests.sim.words import mapping
@@ -134,6 +134,9 @@ class _Play:
                 "region": ledger.word(),
             }
             crm.put("deal", f"D-{number}", fields)
+        for number in range(1, self.profile.contacts + 1):
+            name = {"first_name": "Ada", "last_name": ledger.word(), "email": "ada@a.example"}
+            crm.put("contact", f"C-{number}", {**name, "account_id": f"A-{number % 3 + 1}"})
 
     def _safety(self) -> None:
         """Everybody at work, and every fault of the profile."""
@@ -148,6 +151,8 @@ class _Play:
         for name in ("oda", "olaf"):
             stage.start(name, operating(stage, name))
         people(stage, profile.seconds)
+        swizzles(stage, profile.seconds)
+        policy_changes(stage, profile.seconds)
         stage.scheduler.run(profile.seconds)
 
     def _liveness(self) -> None:

@@ -10,13 +10,17 @@ from tests.sim.play import Outcome
 
 WANTED = (
     *(f"fault {name}" for name in CLASSES),
+    "a contact moved to a new account",
+    "a contact was deleted",
     "a paused process was overtaken",
     "a person's value was overwritten",
     "a person's value was overwritten unseen (N2)",
+    "a policy was changed",
     "a run ended",
     "a run was cut off by its store",
     "an operator retried",
     "an operator settled an item",
+    "another quote was published",
     "authorised again",
     "foreign marker",
     "late landing",
@@ -25,6 +29,7 @@ WANTED = (
     "poison",
     "repaired",
     "sent again",
+    "several processes were stopped at once",
     "told of a foreign marker",
 )
 

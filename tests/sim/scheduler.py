@@ -88,6 +88,15 @@ class Process:
         self.awake_at = self.scheduler.now + seconds
         self.wait(0.0)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it has begun, and not ended."""
+        return bool(self._let) and not self._let.dead
+
+    def stop(self, seconds: float) -> None:
+        """Have it stopped by somebody else, for so long from now on."""
+        self.awake_at = max(self.awake_at, self.scheduler.now + seconds)
+
     def end(self) -> None:
         """Unwind a process that is waiting, once the play is over."""
         if not self._let.dead:

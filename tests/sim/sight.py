@@ -46,10 +46,13 @@ class Sight:
         sql = "SELECT id FROM record WHERE entity = ? AND state = 'live' ORDER BY id"
         return self.column(sql, entity)
 
-    def quote_of(self, deal: str) -> str | None:
-        """Give the quote of a deal, if there is one."""
-        found = self.column("SELECT id FROM quote WHERE deal_id = ? ORDER BY id", deal)
-        return found[0] if found else None
+    def quotes_of(self, deal: str) -> list[str]:
+        """Give the quotes of a deal, in the order of their ids."""
+        return self.column("SELECT id FROM quote WHERE deal_id = ? ORDER BY id", deal)
+
+    def published(self) -> set[str]:
+        """Give the quotes that stand for their deals."""
+        return set(self.column("SELECT id FROM quote WHERE published = 1"))
 
     def waiting(self) -> list[Row]:
         """Give the items that wait for a person."""

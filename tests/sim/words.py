@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from quotey.adapters.stub import PROVIDER, StubSettings
@@ -14,6 +15,7 @@ _PATHS = {"x_tag": "tag", "x_region": "region", "domain": "website"}
 _SEGMENTS = {"smb": "SMB", "mid_market": "Mid-Market", "enterprise": "Enterprise"}
 READ = {
     "account": ("name", "segment", "x_tag"),
+    "contact": ("name", "email"),
     "deal": ("name", "stage", "amount", "currency", "x_region"),
 }
 """Fields whose mirror is held against the CRM; every amount is written as it is kept."""
@@ -29,14 +31,17 @@ policy = "local_wins"
 path = "region"
 type = "text"
 direction = "both"
-policy = "local_wins"
+policy = "{policy}"
 """
+POLICIES = ("local_wins", "crm_wins")
+"""Policies that the region of a deal may have; the first holds in the beginning."""
 
 
-def mapping() -> CrmMapping:
+@cache
+def mapping(policy: str = POLICIES[0]) -> CrmMapping:
     """Give the mapping of the simulation: the stub's, and a field of our own on both sides."""
     shipped = parse_mapping(PROVIDER.shipped_mapping(StubSettings()), name="stub.toml")
-    return parse_mapping(_OWN, name="own.toml", over=shipped)
+    return parse_mapping(_OWN.format(policy=policy), name="own.toml", over=shipped)
 
 
 def wire_of(entity: str, values: Mapping[str, Value]) -> dict[str, Any]:
@@ -53,6 +58,8 @@ def _out(name: str, value: Value) -> str | None:
 def canonical_of(entity: str, fields: Mapping[str, Any]) -> Canonical:
     """Give what the CRM holds in the words of the contract."""
     found: Canonical = {}
+    if entity == "contact":
+        fields = {**fields, "name": f"{fields['first_name']} {fields['last_name']}"}
     for name in READ.get(entity, ()):
         path = _PATHS.get(name, name)
         if path in fields:
