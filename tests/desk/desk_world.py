@@ -14,7 +14,7 @@ import msgspec
 from quotey.contract.dto import QuoteMarker
 from quotey.contract.fields import Entity, Policy
 from quotey.contract.identity import canonical_json
-from quotey.contract.journal import MirrorRecord, Operation, OpState
+from quotey.contract.journal import Hold, MirrorRecord, Operation, OpState
 from quotey.contract.mapping import Mapping
 from quotey.contract.mapping_file import parse_mapping
 from quotey.contract.quote import Quote
@@ -231,7 +231,8 @@ class DeskWorld:
             token = claimed[0].lease_token
             if sent:
                 assert self.store.outbox.mark_sent(op.id, token, self.at)
-            assert self.store.outbox.settle(op.id, token, state=state, at=self.at)
+            hold = Hold.OPERATOR if state is OpState.HELD else None
+            assert self.store.outbox.settle(op.id, token, state=state, at=self.at, hold=hold)
 
     def deliver(self, operation_id: str | None) -> None:
         op = self.op(operation_id)

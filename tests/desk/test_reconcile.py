@@ -520,6 +520,26 @@ def test_a_send_again_is_taken_back_while_it_waits(world: DeskWorld, deal: Mirro
     assert state_of(world, item) == ItemState.OPEN
 
 
+def test_a_held_write_goes_itself_before_the_newer_one_that_waits_behind_it(
+    world: DeskWorld, deal: MirrorRecord
+) -> None:
+    """Else it would hold up its lane for ever, with nobody asked any more."""
+    made = world.quoted(deal)
+    op = world.op(made.operation_id)
+    world.settle(op, OpState.UNKNOWN)
+    newer = quotes.revise(world.desk, made.quote.id, QuoteTerms(total="90"))
+    world.settle(world.op(op.id), OpState.HELD)
+    item = world.item(
+        Entity.QUOTE,
+        made.quote.id,
+        conflict_type=ConflictType.ATTEMPTS_EXHAUSTED,
+        operation_id=op.id,
+    )
+    reconcile.apply(world.desk, item.id, LOCAL_WINS)
+    assert world.op(op.id).state == OpState.QUEUED
+    assert world.op(newer.operation_id).state == OpState.QUEUED
+
+
 def test_a_rebinding_of_a_quotes_item_means_its_deal(world: DeskWorld, deal: MirrorRecord) -> None:
     made = world.quoted(deal)
     item = world.item(

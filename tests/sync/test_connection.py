@@ -66,6 +66,19 @@ def test_an_auth_failure_while_sending_burns_no_attempt(synced: World, operation
     assert {synced.op(op).attempts for op in ops} == {0}
 
 
+def test_what_a_slow_worker_holds_after_the_reconnection_goes_with_the_next_sync(
+    synced: World,
+) -> None:
+    """It was refused before, and notes it once all that waited has been released."""
+    op = synced.quote(synced.deal("D-1").id)
+    with synced.store.transaction():
+        synced.store.outbox.set_state(
+            [op.id], OpState.HELD, at=synced.clock.now(), hold=Hold.AUTH, error="401"
+        )
+    synced.sync()
+    assert synced.op(op).state is OpState.DELIVERED
+
+
 def test_a_rate_limit_stops_the_run_and_says_until_when(synced: World) -> None:
     synced.crm.fail("rate_limited", operation="sync_incremental", retry_after=120)
     report = synced.sync()

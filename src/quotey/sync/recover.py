@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from quotey.contract.fields import Entity
-from quotey.contract.journal import Hold, Operation, OpKind, OpState, SyncState
+from quotey.contract.journal import ConnectionState, Hold, Operation, OpKind, OpState, SyncState
 from quotey.decide.lifecycle import OpEvent
 from quotey.sync import door
 from quotey.sync.changes import PARENT
@@ -71,13 +71,18 @@ def give_up(run: Run, op: Operation, why: str, *, due_at: datetime) -> None:
 
 
 def release(run: Run) -> int:
-    """Queue what was held and need not be any more: another mapping, or a parent that has come."""
+    """Queue what was held and need not be any more: another mapping, or a parent that has come.
+
+    Also what was refused before the connection was authorised and noted after: nobody else would.
+    """
     fingerprint = run.ports.mapping.fingerprint
     with run.store.transaction("release"):
         released = run.store.outbox.release(run.connection, Hold.MAPPING, fingerprint)
         released += _release_with_parent(run)
         run.store.items.wake(run.now())
         row = door.connection(run)
+        if row.state is not ConnectionState.AUTH_STOPPED:
+            released += run.store.outbox.release(run.connection, Hold.AUTH)
         if row.fingerprint != fingerprint or released:
             run.store.connections.put(msgspec.structs.replace(row, fingerprint=fingerprint))
             note(run, "operations.released", released=released, fingerprint=fingerprint)
