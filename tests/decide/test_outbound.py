@@ -336,4 +336,4 @@ def test_nothing_of_another_record_is_overtaken(other: dict[str, object]) -> Non
 def test_an_update_overtakes_earlier_ones_of_fields_that_it_writes_too(
     earlier: dict[str, object], overtaken: bool
 ) -> None:
-    assert overtakes(edit(), edit(**earlier)) is overtaken
+    assert overtakes(edit(), edit(id="op_old", **earlier)) is overtaken

@@ -170,16 +170,26 @@ def waits_unsent(op: Operation) -> bool:
     return op.state in (OpState.QUEUED, OpState.HELD) and op.sent_at is None
 
 
+def says_all(newer: Operation, older: Operation) -> bool:
+    """Whether the newer operation leaves nothing of the older one to be sent.
+
+    A quote's version says all that an earlier one said; an update only what it names itself.
+    """
+    if newer.kind != older.kind or newer.id == older.id:
+        return False
+    if newer.kind == OpKind.WRITE_QUOTE:
+        return older.version < newer.version
+    return newer.kind != OpKind.CREATE_DEAL and older.payload.keys() <= newer.payload.keys()
+
+
 def overtakes(op: Operation, old: Operation) -> bool:
     """Whether the arrival of `op` leaves nothing to send of `old`, which was given up before.
 
     That is a later version of the same quote, or a later update of all the same fields.
     """
-    if (op.kind, op.entity, op.entity_id) != (old.kind, old.entity, old.entity_id):
-        return False
-    if op.kind is OpKind.WRITE_QUOTE:
-        return old.version < op.version
-    return old.seq < op.seq and old.payload.keys() <= op.payload.keys()
+    one_record = (op.entity, op.entity_id) == (old.entity, old.entity_id)
+    later = op.kind is OpKind.WRITE_QUOTE or old.seq < op.seq
+    return one_record and later and says_all(op, old)
 
 
 def _replaces(op: Operation, old: Operation) -> bool:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from quotey.contract.journal import Operation, OpKind, OpState
+from quotey.contract.journal import Operation, OpState
 from quotey.contract.reconciliation import ABOUT_SENDING, Reconciliation
 from quotey.decide.lifecycle import OpEvent, move
+from quotey.decide.outbound import says_all
 from quotey.desk.ports import DeskPorts, audit
 from quotey.desk.stale import close
 
@@ -69,18 +70,6 @@ def retire(desk: DeskPorts, op: Operation, *, in_hand: str = "") -> tuple[str, .
         )
     ]
     return drop(desk, moot, OpEvent.SUPERSEDE, f"taken over by {op.id}", in_hand=in_hand)
-
-
-def says_all(newer: Operation, older: Operation) -> bool:
-    """Whether the newer operation leaves nothing of the older one to be sent.
-
-    A quote's version says all that an earlier one said; an update only what it names itself.
-    """
-    if newer.kind != older.kind or newer.id == older.id:
-        return False
-    if newer.kind == OpKind.WRITE_QUOTE:
-        return older.version < newer.version
-    return newer.kind != OpKind.CREATE_DEAL and older.payload.keys() <= newer.payload.keys()
 
 
 def items_of(desk: DeskPorts, op: Operation) -> tuple[Reconciliation, ...]:

@@ -16,8 +16,9 @@ from quotey.contract.journal import PENDING, AuditEvent, Hold, Operation, OpKind
 from quotey.contract.reconciliation import ABOUT_SENDING, Reconciliation
 from quotey.contract.values import NAME_BYTES, read_text, shown
 from quotey.decide.lifecycle import OUTBOX_MOVES, OpEvent, move
+from quotey.decide.outbound import says_all
 from quotey.desk.changing import is_unsent
-from quotey.desk.dropping import MANY, drop, items_of, note_operation, says_all
+from quotey.desk.dropping import MANY, drop, items_of, note_operation
 from quotey.desk.ports import DeskPorts, readable_mapping
 from quotey.desk.record_writes import updates_with
 from quotey.desk.stale import close
