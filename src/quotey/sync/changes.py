@@ -7,7 +7,6 @@ outside a transaction; `judge` and `apply` run inside the one that stores their 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 
 import msgspec
 
@@ -16,12 +15,8 @@ from quotey.contract.dto import Canonical, RemoteRecord
 from quotey.contract.fields import Entity
 from quotey.contract.identity import content_hash, local_id
 from quotey.contract.journal import (
-    PENDING,
     Counts,
-    Lock,
     MirrorRecord,
-    OpKind,
-    Quarantined,
     RecordState,
 )
 from quotey.contract.mapper import Mapped, Rejected, Taken
@@ -38,10 +33,8 @@ from quotey.decide.quarantine import missing_for, wait_for_create, wait_for_fiel
 from quotey.store import Known
 from quotey.sync import parking
 from quotey.sync.order import is_older, newest
+from quotey.sync.page_facts import PARENT, PageFacts, page_facts
 from quotey.sync.ports import Run
-
-PARENT = "account_id"
-"""The only field by which a record hangs on another."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -111,22 +104,6 @@ def _look(
     return run.mapper.read(entity, record)
 
 
-class _Known(msgspec.Struct, frozen=True):
-    """What the store knows about the records of one page, each kind fetched in one statement."""
-
-    mirrors: dict[str, MirrorRecord]
-    aliases: dict[str, str]
-    kept_out: dict[str, Quarantined]
-    parents: Mapping[str, str]
-    locks: dict[str, dict[str, Lock]]
-    in_flight: dict[str, dict[str, tuple[str | None, ...]]]
-    with_items: frozenset[str]
-    creating_for: frozenset[str]
-    parked: frozenset[str]
-    now: datetime
-    ids: dict[str, str]  # of those that are not mirrored yet, by ref
-
-
 def judge(
     run: Run,
     entity: Entity,
@@ -138,7 +115,9 @@ def judge(
 
     `more_parents` are parents that a dry run would have created, by ref.
     """
-    known = _fetch(run, entity, seen, more_parents or {})
+    parent_refs = sorted({one.parent_ref for one in seen if one.parent_ref is not None})
+    refs = [one.record.crm_ref for one in seen]
+    known = page_facts(run, entity, refs, parent_refs, more_parents or {})
     judged = [_judge_one(run, entity, one, known) for one in seen]
     if not known.kept_out:
         return judged
@@ -148,47 +127,7 @@ def judge(
     ]
 
 
-def _fetch(
-    run: Run, entity: Entity, seen: Sequence[Seen], more_parents: Mapping[str, str]
-) -> _Known:
-    store, refs = run.store, [one.record.crm_ref for one in seen]
-    mirrors = store.records.by_refs(run.connection, entity, refs)
-    ids = [mirror.id for mirror in mirrors.values()]
-    new = {ref: local_id(run.connection, entity, ref) for ref in refs if ref not in mirrors}
-    now = run.now()
-    parent_refs = sorted({one.parent_ref for one in seen if one.parent_ref is not None})
-    parents = store.records.ids_of(run.connection, Entity.ACCOUNT, parent_refs)
-    return _Known(
-        mirrors=mirrors,
-        aliases=store.records.aliased(entity, ids) if ids else {},
-        kept_out=store.quarantine.by_refs(run.connection, entity, refs),
-        parents={**more_parents, **parents},
-        locks=store.locks.active(entity, ids, now) if ids else {},
-        in_flight=store.outbox.in_flight_values(run.connection, entity, ids) if ids else {},
-        with_items=frozenset(store.items.open_for(entity, [*ids, *new.values()])),
-        creating_for=_creating_for(run) if entity is Entity.DEAL and new else frozenset(),
-        parked=parking.not_taken(run, entity),
-        now=now,
-        ids=new,
-    )
-
-
-def _creating_for(run: Run) -> frozenset[str]:
-    """Name the accounts for which a deal of ours may just have come into being over there."""
-    after, found = 0, set[str]()
-    while batch := run.store.outbox.list(
-        run.connection, states=PENDING, entity=Entity.DEAL, limit=500, after=after
-    ):
-        after = batch[-1].seq
-        found |= {
-            op.payload.get(PARENT) or ""
-            for op in batch
-            if op.kind is OpKind.CREATE_DEAL and op.sent_at is not None
-        }
-    return frozenset(found)
-
-
-def _judge_one(run: Run, entity: Entity, seen: Seen, known: _Known) -> Judged:
+def _judge_one(run: Run, entity: Entity, seen: Seen, known: PageFacts) -> Judged:
     record = seen.record
     mirror = known.mirrors.get(record.crm_ref)
     id_ = mirror.id if mirror else known.ids[record.crm_ref]
@@ -216,7 +155,7 @@ def _judge_mapped(
     mapped: Mapped | Taken,
     id_: str,
     mirror: MirrorRecord | None,
-    known: _Known,
+    known: PageFacts,
 ) -> Judged:
     values, parent_ref = _with_parent(mapped.values, known.parents)
     if mirror is None and values.get(PARENT) in known.creating_for:

@@ -21,7 +21,6 @@ from quotey.decide.order import ahead
 from quotey.decide.plan import ItemDraft
 from quotey.sync import door, items
 from quotey.sync.carry import read_again
-from quotey.sync.changes import PARENT
 from quotey.sync.ending import (
     Columns,
     Ended,
@@ -32,6 +31,7 @@ from quotey.sync.ending import (
     in_conflict,
 )
 from quotey.sync.marking import lease_allows, mark_sent
+from quotey.sync.page_facts import PARENT
 from quotey.sync.ports import Run
 from quotey.sync.proof import Proof, confirm
 

@@ -15,9 +15,9 @@ from quotey.contract.fields import Entity
 from quotey.contract.journal import ConnectionState, Hold, Operation, OpKind, OpState, SyncState
 from quotey.decide.lifecycle import OpEvent
 from quotey.sync import door
-from quotey.sync.changes import PARENT
 from quotey.sync.door import note
 from quotey.sync.ending import Columns, finish
+from quotey.sync.page_facts import PARENT
 from quotey.sync.ports import Run
 from quotey.sync.states import has_died, interrupted
 
