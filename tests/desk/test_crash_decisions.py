@@ -14,13 +14,12 @@ from quotey.contract.errors import ErrorClass, RefusedError
 from quotey.contract.fields import Entity, Policy
 from quotey.contract.reconciliation import ConflictType, ItemState, Reconciliation
 from quotey.desk import quotes, reconcile
-from quotey.desk.ports import DeskPorts
 from quotey.desk.quotes import QuoteTerms
 from quotey.desk.reconcile import Decision
-from quotey.testing.crash import CrashPlan
+from tests.desk.beside_sync import desk_of
 from tests.proof import size
 from tests.sync.bent import bend, failing
-from tests.sync.crash_stage import Scenario, Stage, play_and_check, undisturbed
+from tests.sync.crash_stage import Scenario, crash_everywhere, crash_twice
 from tests.sync.world import World
 
 EVERY = size("CRASH_EVERY", every_run=3, soak=1)
@@ -28,20 +27,6 @@ EVERY = size("CRASH_EVERY", every_run=3, soak=1)
 
 TAKE, KEEP = Decision(policy=Policy.CRM_WINS), Decision(policy=Policy.LOCAL_WINS)
 REBIND = Decision(rebind=True)
-
-
-def desk_of(world: World) -> DeskPorts:
-    return DeskPorts(
-        store=world.desk,
-        mapping_of=lambda _connection: world.mapping,
-        now=world.clock.now,
-        ids=world.next_id,
-        actor="ann",
-        correlation_id="c_desk",
-        mode="stub",
-        attachments=world.home / "attachments",
-        home=world.home,
-    )
 
 
 def every(world: World, *kinds: ConflictType) -> list[Reconciliation]:
@@ -185,20 +170,11 @@ SCENARIOS = (
 def test_a_decision_that_is_cut_off_anywhere_is_carried_out_once(
     tmp_path: Path, scenario: Scenario
 ) -> None:
-    stage = Stage(tmp_path, scenario)
-    expected, points = undisturbed(stage)
-    for at in range(1, points + 1):
-        for after in (False, True):
-            play_and_check(stage, expected, CrashPlan(at, after=after))
+    crash_everywhere(tmp_path, scenario)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)
 def test_so_it_is_when_whoever_decides_again_is_cut_off_too(
     tmp_path: Path, scenario: Scenario
 ) -> None:
-    stage = Stage(tmp_path, scenario)
-    expected, points = undisturbed(stage)
-    for at in range(1, points + 1, EVERY):
-        first = CrashPlan(at, after=at % 2 == 0)
-        second = CrashPlan(1 + at * 7 % points, after=at % 3 == 0)
-        play_and_check(stage, expected, first, second)
+    crash_twice(tmp_path, scenario, every=EVERY)

@@ -16,7 +16,7 @@ from quotey.desk import quotes, reconcile
 from quotey.desk.quotes import QuoteTerms
 from quotey.desk.reconcile import Decision
 from quotey.desk.status import status
-from tests.desk.test_with_sync import desk_of
+from tests.desk.beside_sync import desk_of
 from tests.sync.test_late_landing import THEIRS, follow, lose, overwriting
 from tests.sync.world import World, make_world
 

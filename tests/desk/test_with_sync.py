@@ -20,6 +20,7 @@ from quotey.desk.ports import DeskPorts
 from quotey.desk.quotes import QuoteTerms
 from quotey.desk.reconcile import Decision
 from quotey.desk.status import status
+from tests.desk.beside_sync import desk_of
 from tests.sync.world import World, make_world
 
 
@@ -36,20 +37,6 @@ def world(tmp_path: Path) -> Iterator[World]:
         made.sync()
         yield made
         made.close()
-
-
-def desk_of(world: World) -> DeskPorts:
-    return DeskPorts(
-        store=world.desk,
-        mapping_of=lambda _connection: world.mapping,
-        now=world.clock.now,
-        ids=world.next_id,
-        actor="ann",
-        correlation_id="c_desk",
-        mode="stub",
-        attachments=world.home / "attachments",
-        home=world.home,
-    )
 
 
 def test_a_quote_arrives_and_so_does_each_later_version(world: World) -> None:

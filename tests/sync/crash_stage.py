@@ -109,6 +109,25 @@ def undisturbed(stage: Stage) -> tuple[object, int]:
     return expected, len(plan.met)
 
 
+def crash_everywhere(tmp_path: Path, scenario: Scenario) -> None:
+    """Crash before and after every point, each in a new process, and look at what comes of it."""
+    stage = Stage(tmp_path, scenario)
+    expected, points = undisturbed(stage)
+    for at in range(1, points + 1):
+        for after in (False, True):
+            play_and_check(stage, expected, CrashPlan(at, after=after))
+
+
+def crash_twice(tmp_path: Path, scenario: Scenario, *, every: int = 1) -> None:
+    """Crash at each `every`-th point, and once more in whoever recovers from that."""
+    stage = Stage(tmp_path, scenario)
+    expected, points = undisturbed(stage)
+    for at in range(1, points + 1, every):
+        first = CrashPlan(at, after=at % 2 == 0)
+        second = CrashPlan(1 + at * 7 % points, after=at % 3 == 0)
+        play_and_check(stage, expected, first, second)
+
+
 def check(world: World, where: str) -> None:
     """Hold what must be true after every crash."""
     assert world.store.audit.verify().ok, where

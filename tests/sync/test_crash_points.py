@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from quotey.contract.fields import Entity
-from quotey.testing.crash import CrashPlan
-from tests.sync.crash_stage import Scenario, Stage, nothing, play_and_check, undisturbed
+from tests.sync.crash_stage import Scenario, crash_everywhere, crash_twice, nothing
 from tests.sync.world import World
 
 
@@ -73,20 +72,11 @@ SCENARIOS = (
 def test_a_crash_at_any_point_loses_nothing_and_does_nothing_twice(
     tmp_path: Path, scenario: Scenario
 ) -> None:
-    stage = Stage(tmp_path, scenario)
-    expected, points = undisturbed(stage)
-    for at in range(1, points + 1):
-        for after in (False, True):
-            play_and_check(stage, expected, CrashPlan(at, after=after))
+    crash_everywhere(tmp_path, scenario)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)
 def test_a_second_crash_while_recovering_from_the_first_changes_nothing_either(
     tmp_path: Path, scenario: Scenario
 ) -> None:
-    stage = Stage(tmp_path, scenario)
-    expected, points = undisturbed(stage)
-    for at in range(1, points + 1):
-        first = CrashPlan(at, after=at % 2 == 0)
-        second = CrashPlan(1 + at * 7 % points, after=at % 3 == 0)
-        play_and_check(stage, expected, first, second)
+    crash_twice(tmp_path, scenario)
