@@ -13,7 +13,7 @@ from html import escape
 import msgspec
 
 from scripts.pages.markdown import MADE, table
-from scripts.pages.seed import MUTANTS, ROOT, collected, link
+from scripts.pages.seed import ROOT, link, link_of_mutant, not_there
 
 FAULTS, SECURITY = ROOT / "tests" / "faults.toml", ROOT / "tests" / "security.toml"
 
@@ -47,12 +47,7 @@ def read_rows(text: str) -> list[Row]:
 
 def lacks(rows: list[Row], *, seen_red: bool) -> list[str]:
     """Say what is missing, each in a line; with `seen_red` also who was never seen to fail."""
-    named = {test for row in rows for test in row.tests}
-    files = {test.split("::")[0] for test in named}
-    there = collected(files) | {one for one in files if (ROOT / one).is_file()}
-    patches = {path.stem for path in MUTANTS.glob("*.patch")}
-    found = [f"{row.id}: {one}" for row in rows for one in row.tests if one not in there]
-    found += [f"{row.id}: {one}" for row in rows for one in row.mutants if one not in patches]
+    found = not_there(rows)
     found += [f"{row.id}: no test" for row in rows if bool(row.tests) is bool(row.not_ours)]
     if seen_red:
         found += [
@@ -92,5 +87,5 @@ def _tests(row: Row) -> str:
 
 
 def _red(row: Row) -> str:
-    mutants = [f"[{name}](../../mutants/{name}.patch)" for name in row.mutants]
-    return "<br>".join([*mutants, *([escape(row.red, quote=False)] if row.red else [])])
+    control = [escape(row.red, quote=False)] if row.red else []
+    return "<br>".join([*map(link_of_mutant, row.mutants), *control])

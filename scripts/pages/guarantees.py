@@ -13,7 +13,7 @@ import msgspec
 
 from scripts.pages.markdown import MADE, table
 from scripts.pages.oracles import oracles_part
-from scripts.pages.seed import MUTANTS, ROOT, collected, link
+from scripts.pages.seed import ROOT, link, link_of_mutant, not_there
 
 GUARANTEES = ROOT / "tests" / "guarantees.toml"
 
@@ -83,14 +83,7 @@ def read_guarantees() -> list[Guarantee]:
 
 def lacks(guarantees: list[Guarantee]) -> list[str]:
     """Say what is missing, each in a line."""
-    named = {test.split("::")[0] for one in guarantees for test in one.tests}
-    files = {test for test in named if (ROOT / test).is_file()}
-    there = collected(files) | files
-    patches = {path.stem for path in MUTANTS.glob("*.patch")}
-    tests = [f"{one.id}: {test}" for one in guarantees for test in one.tests if test not in there]
-    mutants = [f"{one.id}: {name}" for one in guarantees for name in one.mutants]
-    bare = [f"{one.id}: no test" for one in guarantees if not one.tests]
-    return [*bare, *tests, *(one for one in mutants if one.split(": ")[1] not in patches)]
+    return [*(f"{one.id}: no test" for one in guarantees if not one.tests), *not_there(guarantees)]
 
 
 def guarantees_page() -> str:
@@ -115,5 +108,5 @@ def _row(one: Guarantee) -> tuple[str, ...]:
     tiers = [f"*tier {tier[1]}*: {said}" for tier in TIERS if (said := getattr(one, tier))]
     promise = "<br>".join([escape(one.promise, quote=False), *tiers])
     tests = "<br>".join(link(test) for test in one.tests)
-    mutants = "<br>".join(f"[{name}](../../mutants/{name}.patch)" for name in one.mutants)
+    mutants = "<br>".join(map(link_of_mutant, one.mutants))
     return one.id, promise, tests, mutants or "-"

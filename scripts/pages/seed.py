@@ -9,10 +9,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Protocol
 
 from scripts.pages.markdown import MADE, table
 
@@ -111,8 +112,7 @@ def seed_page() -> str:
 
 def _row(clause: Clause) -> tuple[str, ...]:
     tests = "<br>".join(link(test) for test in clause.tests)
-    mutant = f"[{clause.mutant}](../../mutants/{clause.mutant}.patch)"
-    return clause.id, escape(clause.text, quote=False), tests, mutant
+    return clause.id, escape(clause.text, quote=False), tests, link_of_mutant(clause.mutant)
 
 
 def link(test: str) -> str:
@@ -120,3 +120,35 @@ def link(test: str) -> str:
     file, _, name = test.partition("::")
     said = (name or Path(file).stem).removeprefix("test_").replace("_", " ")
     return f"[{said}](../../{file})"
+
+
+def link_of_mutant(name: str) -> str:
+    """Write a mutant as its name, with a link to its patch."""
+    return f"[{name}](../../mutants/{name}.patch)"
+
+
+class Held(Protocol):
+    """A row of a page that names what holds it."""
+
+    @property
+    def id(self) -> str:
+        """Its number."""
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """Tests, or files of them."""
+
+    @property
+    def mutants(self) -> tuple[str, ...]:
+        """The names of patches."""
+
+
+def not_there(rows: Sequence[Held]) -> list[str]:
+    """Name the tests, then the mutants, that do not exist, each in a line with its row."""
+    named = {test.split("::")[0] for one in rows for test in one.tests}
+    files = {test for test in named if (ROOT / test).is_file()}
+    there = collected(files) | files
+    patches = {path.stem for path in MUTANTS.glob("*.patch")}
+    tests = [f"{one.id}: {test}" for one in rows for test in one.tests if test not in there]
+    mutants = [f"{one.id}: {name}" for one in rows for name in one.mutants if name not in patches]
+    return [*tests, *mutants]
