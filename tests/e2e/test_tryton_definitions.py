@@ -19,12 +19,10 @@ from quotey.contract.fields import Entity
 from quotey.contract.journal import OpKind
 from quotey.contract.mapper import Mapped
 from quotey.contract.mapping_file import parse_mapping
-from quotey.sync.clock import SystemClock
-from quotey.testing.clock import VirtualClock
 from quotey.testing.conformance.pages import end_of, records
 from quotey.testing.conformance.quotes import write
 from quotey.testing.world import CALL, a_deal, a_summary, an_account, deal_data, read
-from tests.e2e.desk import open_on, own_id
+from tests.e2e.desk import mirrored
 from tests.e2e.hands import decimal
 from tests.e2e.prepared import OURS
 from tests.e2e.server import Tryton
@@ -164,11 +162,7 @@ def test_operations_take_the_requests_that_they_are_said_to_take(world: TrytonWo
 def test_a_lost_right_parks_one_field_and_what_waited_goes_once_it_is_back(
     world: TrytonWorld, tryton: Tryton, tmp_path: Path
 ) -> None:
-    deal = a_deal(world)
-    clock = VirtualClock(SystemClock().now())
-    with open_on(tryton.url, tmp_path, clock) as quotey:
-        quotey.sync()
-        mine = own_id(quotey)
+    with mirrored(world, tryton.url, tmp_path) as (deal, mine, quotey, clock):
         with without_right(world, "perm_write", "description"):
             clock.advance(timedelta(hours=2))
             quotey.deal_update(mine, {"name": "Renamed here", "amount": Decimal("55.5")})
@@ -189,11 +183,7 @@ def test_a_lost_right_parks_one_field_and_what_waited_goes_once_it_is_back(
 def test_a_hidden_field_keeps_its_value_here_and_the_others_flow(
     world: TrytonWorld, tryton: Tryton, tmp_path: Path
 ) -> None:
-    deal = a_deal(world)
-    clock = VirtualClock(SystemClock().now())
-    with open_on(tryton.url, tmp_path, clock) as quotey:
-        quotey.sync()
-        mine = own_id(quotey)
+    with mirrored(world, tryton.url, tmp_path) as (deal, mine, quotey, clock):
         with without_right(world, "perm_read", "description"):
             world.edit(Entity.DEAL, deal, {"amount": "777"})
             clock.advance(timedelta(hours=2))

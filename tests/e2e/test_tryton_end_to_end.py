@@ -16,10 +16,8 @@ from quotey.contract.errors import ExitCode
 from quotey.contract.fields import Entity
 from quotey.contract.reconciliation import ConflictType
 from quotey.desk.quote_checks import QuoteTerms
-from quotey.sync.clock import SystemClock
-from quotey.testing.clock import VirtualClock
 from quotey.testing.world import a_deal, an_account
-from tests.e2e.desk import open_on, own_id
+from tests.e2e.desk import mirrored, open_on, own_id
 from tests.e2e.hands import decimal
 from tests.e2e.prepared import SELLER
 from tests.e2e.server import Tryton
@@ -107,11 +105,12 @@ def sells_for(tryton: Tryton, deal: str, amount: str) -> datetime:
 def test_when_both_sides_changed_the_newer_wins_and_the_loser_is_in_the_audit(
     world: TrytonWorld, tryton: Tryton, tmp_path: Path
 ) -> None:
-    deal = a_deal(world)
-    clock = VirtualClock(SystemClock().now() - timedelta(hours=1))
-    with open_on(tryton.url, tmp_path, clock) as quotey:
-        quotey.sync()
-        mine = own_id(quotey)
+    with mirrored(world, tryton.url, tmp_path, ago=timedelta(hours=1)) as (
+        deal,
+        mine,
+        quotey,
+        clock,
+    ):
         quotey.deal_update(mine, {"amount": Decimal("111.5")})
         sells_for(tryton, deal, "222.5")
         clock.advance(timedelta(hours=1))
@@ -124,11 +123,7 @@ def test_when_both_sides_changed_the_newer_wins_and_the_loser_is_in_the_audit(
 def test_when_the_later_edit_is_ours_it_goes_out_over_theirs(
     world: TrytonWorld, tryton: Tryton, tmp_path: Path
 ) -> None:
-    deal = a_deal(world)
-    clock = VirtualClock(SystemClock().now())
-    with open_on(tryton.url, tmp_path, clock) as quotey:
-        quotey.sync()
-        mine = own_id(quotey)
+    with mirrored(world, tryton.url, tmp_path) as (deal, mine, quotey, clock):
         later = sells_for(tryton, deal, "222.5") + timedelta(hours=1)
         clock.advance(later - clock.now())
         quotey.deal_update(mine, {"amount": Decimal("111.5")})
@@ -141,11 +136,7 @@ def test_when_the_later_edit_is_ours_it_goes_out_over_theirs(
 def test_when_both_changed_at_one_moment_nobody_guesses(
     world: TrytonWorld, tryton: Tryton, tmp_path: Path
 ) -> None:
-    deal = a_deal(world)
-    clock = VirtualClock(SystemClock().now())
-    with open_on(tryton.url, tmp_path, clock) as quotey:
-        quotey.sync()
-        mine = own_id(quotey)
+    with mirrored(world, tryton.url, tmp_path) as (deal, mine, quotey, clock):
         clock.advance(sells_for(tryton, deal, "222.5") - clock.now())
         quotey.deal_update(mine, {"amount": Decimal("111.5")})
         assert quotey.sync().exit_code == ExitCode.NEEDS_PERSON
