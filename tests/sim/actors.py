@@ -270,7 +270,6 @@ def _settle(stage: Stage, desk: DeskPorts) -> None:
         if answer is not None:
             stage.ledger.items_are_settled_once(desk.actor, item, rev)
             stage.ledger.probe("an operator settled an item")
-            stage.sight.remember_dropped()
 
 
 def _retry(stage: Stage, desk: DeskPorts) -> None:

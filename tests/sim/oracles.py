@@ -37,6 +37,7 @@ class Watch:
         """Look at what has just been committed."""
         if role == "desk":
             self._quotes = self.sight.quotes()
+            self.sight.remember_dropped()
             return
         self.no_quote_changed(label)
         self.nothing_is_delivered_that_is_not_there()

@@ -77,7 +77,7 @@ class Sight:
         ).fetchall()
 
     def remember_dropped(self) -> None:
-        """What a person's decision ended unsent is their choice from now on."""
+        """What a person's decision ended unsent is their choice, though nobody lived to be told."""
         self.dropped |= set(self.column("SELECT id FROM outbox WHERE state = 'discarded'"))
 
     def delivered(self) -> list[tuple[Any, ...]]:
