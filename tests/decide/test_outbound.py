@@ -19,6 +19,7 @@ from quotey.decide.outbound import (
     Stale,
     absorb,
     guard_writeback,
+    loser,
     next_version,
     overtakes,
     recognised,
@@ -281,6 +282,26 @@ def test_a_quote_takes_over_what_the_oldest_unsent_one_was_allowed_to_replace() 
 def test_a_quote_that_supersedes_nothing_keeps_its_own_leave() -> None:
     named = msgspec.structs.replace(NEW, replaces="q_9")
     assert absorb(named, ()) == named
+
+
+@pytest.mark.parametrize(
+    ("there", "lost"),
+    [
+        (None, False),
+        ({}, False),
+        ({"payload_digest": "of a copy"}, True),
+        ({"version": 9}, True),
+        ({"instance_id": "inst_b"}, True),
+    ],
+)
+def test_what_goes_and_was_never_sent_by_us_is_named(
+    there: dict[str, object] | None, lost: bool
+) -> None:
+    ours = QuoteMarker(instance_id="inst_a", quote_id="q_1", version=1, payload_digest="d1")
+    stands = msgspec.structs.replace(ours, **there) if there is not None else None
+    state = MarkerState.OURS if stands else MarkerState.NONE
+    reading = MarkerReading(state=state, marker=stands)
+    assert loser(reading, "inst_a", {(1, "d1")}) == (stands if lost else None)
 
 
 @given(st.integers(1, 10**6), st.one_of(st.none(), st.integers(0, 10**6)))

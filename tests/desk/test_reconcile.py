@@ -520,8 +520,9 @@ def test_a_send_again_is_taken_back_while_it_waits(world: DeskWorld, deal: Mirro
     assert state_of(world, item) == ItemState.OPEN
 
 
+@pytest.mark.parametrize("asked", ["the item", "the operation"])
 def test_a_held_write_goes_itself_before_the_newer_one_that_waits_behind_it(
-    world: DeskWorld, deal: MirrorRecord
+    world: DeskWorld, deal: MirrorRecord, asked: str
 ) -> None:
     """Else it would hold up its lane for ever, with nobody asked any more."""
     made = world.quoted(deal)
@@ -535,7 +536,10 @@ def test_a_held_write_goes_itself_before_the_newer_one_that_waits_behind_it(
         conflict_type=ConflictType.ATTEMPTS_EXHAUSTED,
         operation_id=op.id,
     )
-    reconcile.apply(world.desk, item.id, LOCAL_WINS)
+    if asked == "the item":
+        reconcile.apply(world.desk, item.id, LOCAL_WINS)
+    else:
+        assert outbox.retry(world.desk, op.id).closed_items == (item.id,)
     assert world.op(op.id).state == OpState.QUEUED
     assert world.op(newer.operation_id).state == OpState.QUEUED
 

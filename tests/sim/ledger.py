@@ -14,6 +14,7 @@ from quotey.contract.dto import QuoteMarker
 from quotey.sync.report import SyncReport
 from tests.sim.crm import COPY, Effect, Mark
 from tests.sim.scheduler import Process, Scheduler
+from tests.sim.words import marker_of
 
 LEASE = 40.0
 """Seconds for which a look may be acted upon: the lease of the operation that took it."""
@@ -75,6 +76,8 @@ class Ledger:
     tries: dict[str, int] = field(default_factory=dict)
     settled: set[tuple[str, int]] = field(default_factory=set)
     created: set[str] = field(default_factory=set)
+    replaced: list[QuoteMarker] = field(default_factory=list)
+    _met: dict[tuple[str, str], QuoteMarker] = field(default_factory=dict)
     _told: dict[tuple[int, str], int] = field(default_factory=dict)
     _reads: dict[tuple[int, str, str], float] = field(default_factory=dict)
     _flying: dict[str, Process] = field(default_factory=dict)
@@ -115,8 +118,9 @@ class Ledger:
             self.known_until = until
             self.probe("penalty stored")
 
-    def was_told(self, process: Process, marker: QuoteMarker) -> None:
-        """A process has been told what stands in a slot."""
+    def was_told(self, process: Process, ref: str, marker: QuoteMarker) -> None:
+        """A process has been told what stands in the slot of a deal."""
+        self._met[process.name, ref] = marker
         if marker.instance_id == self.instance:
             key = (id(process), marker.quote_id)
             self._told[key] = max(marker.version, self._told.get(key, 0))
@@ -222,6 +226,7 @@ class Ledger:
             self._disturbed.add(effect.ref)
             self.probe("foreign marker")
             return
+        self._another_goes(effect)
         late = effect.at - effect.sent_at > REPLY
         older = self._nothing_older_replaces_newer(effect, mark, late=late)
         if late:
@@ -229,6 +234,17 @@ class Ledger:
         self._a_version_has_one_effect(effect, mark, late=late)
         if older or (late and effect.was is not None):
             self._disturbed.add(effect.ref)
+
+    def _another_goes(self, effect: Effect) -> None:
+        """Note what a look showed and a write replaced; what was known of its quote ends (G4)."""
+        met, was, mark = self._met.get((effect.by, effect.ref)), effect.was, effect.mark
+        if was is None or mark is None:
+            return
+        if met == marker_of(was) and (was.instance != self.instance or was.digest == COPY):
+            self.replaced.append(met)
+            self.probe("a met marker was replaced")
+        if was.quote != mark.quote:
+            self._told = {key: known for key, known in self._told.items() if key[1] != was.quote}
 
     def _a_version_has_one_effect(self, effect: Effect, mark: Mark, *, late: bool) -> None:
         """A version fills its slot once, unless the slot was disturbed since (G2b)."""

@@ -33,7 +33,7 @@ from tests.sim.faults import Dice
 from tests.sim.ledger import Ledger
 from tests.sim.request import NEVER, arrive, leaving
 from tests.sim.scheduler import Process
-from tests.sim.words import wire_of
+from tests.sim.words import marker_of, wire_of
 
 T = TypeVar("T")
 
@@ -86,17 +86,11 @@ class Line:
             token = self.crm.token(deal_id)
             if mark is None:
                 return MarkerReading(state=MarkerState.NONE, token=token)
-            marker = QuoteMarker(
-                instance_id=mark.instance,
-                quote_id=mark.quote,
-                version=mark.version,
-                payload_digest=mark.digest,
-            )
-            return MarkerReading(state=MarkerState.OURS, marker=marker, token=token)
+            return MarkerReading(state=MarkerState.OURS, marker=marker_of(mark), token=token)
 
         reading = self._ask("get_quote_marker", read, call)
         if reading.marker is not None:
-            self.ledger.was_told(self.process, reading.marker)
+            self.ledger.was_told(self.process, deal_id, reading.marker)
         return reading
 
     def sync_incremental(

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from quotey.contract.identity import canonical_json
 from tests.sim.crm import Crm, Mark
 from tests.sim.ledger import Broken, Edit, Ledger
 from tests.sim.request import CANARY
@@ -105,6 +106,7 @@ class Verdict:
         self.the_crm_shows_the_newest()
         self.both_sides_agree()
         self.no_value_is_lost()
+        self.what_was_met_and_replaced_is_told()
         self.what_has_ended_is_not_ended_again()
         self.no_secret_is_kept()
 
@@ -230,6 +232,14 @@ class Verdict:
         for entity, ref, value in self.ledger.overwritten:
             if not (value in mirror or value in items or any(value in body for _, body in audit)):
                 raise Broken("G4", f"we wrote over {value} of {entity} {ref}, untold")
+
+    def what_was_met_and_replaced_is_told(self) -> None:
+        """What somebody else left in a slot is audited when we, who saw it, replace it (G4, G5)."""
+        audit = self.sight.audit_after(0)
+        for marker in self.ledger.replaced:
+            told = json.dumps(canonical_json(marker).decode())[1:-1]
+            if not any(told in body for _, body in audit):
+                raise Broken("G4", f"we wrote over {marker}, which we had seen, untold")
 
     def _stands(self, edit: Edit) -> bool:
         record = self.records.get(edit.entity_id)

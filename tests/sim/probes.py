@@ -12,6 +12,7 @@ WANTED = (
     *(f"fault {name}" for name in CLASSES),
     "a contact moved to a new account",
     "a contact was deleted",
+    "a met marker was replaced",
     "a paused process was overtaken",
     "a person's value was overwritten",
     "a person's value was overwritten unseen (N2)",

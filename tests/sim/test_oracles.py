@@ -46,7 +46,7 @@ def a_late_one_where_writes_are_conditional(ledger: Ledger) -> None:
 def a_send_against_better_knowledge(ledger: Ledger) -> None:
     worker = process(ledger, "worker")
     told = QuoteMarker(instance_id=OURS, quote_id="q_1", version=3, payload_digest="d3")
-    ledger.was_told(worker, told)
+    ledger.was_told(worker, "D-1", told)
     ledger.quote_sent(worker, "D-1", mark(2), looked_at=0.0)
 
 

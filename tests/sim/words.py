@@ -7,9 +7,10 @@ from functools import cache
 from typing import Any
 
 from quotey.adapters.stub import PROVIDER, StubSettings
-from quotey.contract.dto import Canonical, Value
+from quotey.contract.dto import Canonical, QuoteMarker, Value
 from quotey.contract.mapping import Mapping as CrmMapping
 from quotey.contract.mapping_file import parse_mapping
+from tests.sim.crm import Mark
 
 _PATHS = {"x_tag": "tag", "x_region": "region", "domain": "website"}
 _SEGMENTS = {"smb": "SMB", "mid_market": "Mid-Market", "enterprise": "Enterprise"}
@@ -73,3 +74,13 @@ def _in(name: str, raw: str | None) -> str | None:
     if name == "segment":
         return {word: own for own, word in _SEGMENTS.items()}.get(raw, raw)
     return str(raw)
+
+
+def marker_of(mark: Mark) -> QuoteMarker:
+    """Give a mark of the CRM as an adapter reads it."""
+    return QuoteMarker(
+        instance_id=mark.instance,
+        quote_id=mark.quote,
+        version=mark.version,
+        payload_digest=mark.digest,
+    )

@@ -97,6 +97,30 @@ def test_a_person_may_let_one_quote_replace_another(synced: World) -> None:
     op = synced.quote(synced.deal("D-1").id, replaces="another/q_theirs")
     synced.sync()
     assert synced.op(op).state is OpState.DELIVERED
+    [event] = synced.events("operation.replaces_other")
+    assert '"quote_id":"q_theirs"' in str(event.body["loser"])
+
+
+def test_what_a_copy_of_us_left_is_audited_before_a_newer_version_takes_its_place(
+    synced: World,
+) -> None:
+    """Its number is older, so it may go; its payload was never ours, so nobody knew of it."""
+    first = queued(synced)
+    synced.sync()
+    synced.quote(synced.deal("D-1").id, "80", quote_id=first.entity_id)
+    synced.sync()
+    assert synced.events("operation.replaces_other") == ()
+    copied = marker(synced, first, version=2, payload_digest="c" * 64)
+    synced.crm.set("deal", "D-1", copied)
+    newest = synced.quote(synced.deal("D-1").id, "70", quote_id=first.entity_id)
+    synced.crm.fail("timeout_before", operation="write_quote")
+    synced.settle_down()
+    assert synced.op(newest).state is OpState.DELIVERED
+    first_told = synced.events("operation.replaces_other")[0]
+    assert (first_told.body["operation"], "c" * 64 in str(first_told.body["loser"])) == (
+        newest.id,
+        True,
+    )
 
 
 @pytest.mark.parametrize("error_class", [ErrorClass.TRANSIENT, ErrorClass.PERMANENT])

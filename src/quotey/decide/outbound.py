@@ -85,6 +85,20 @@ def recognised(
     return msgspec.structs.replace(reading, marker=ours)
 
 
+def loser(reading: MarkerReading, instance: str, known: Known) -> QuoteMarker | None:
+    """Give the marker that a write now replaces although this installation never sent it.
+
+    It was left by another installation, or by a copy of this one, and a person or its older number
+    allows that it goes; what goes is kept in the audit. `known` are the versions of its quote that
+    `instance` remembers sending. Source: reliability G4, G5.
+    """
+    there = reading.marker
+    if there is None:
+        return None
+    ours = there.instance_id == instance and (there.version, there.payload_digest) in known
+    return None if ours else there
+
+
 def _named(there: QuoteMarker, ours: QuoteMarker) -> str:
     """Name the quote that stands there as `Operation.replaces` names it."""
     if there.instance_id == ours.instance_id:

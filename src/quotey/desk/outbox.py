@@ -177,7 +177,12 @@ def may(op: Operation, event: OpEvent) -> bool:
 
 
 def overtaken(desk: DeskPorts, op: Operation) -> Operation | None:
-    """Give a later operation that says something newer about the same thing, if there is one."""
+    """Give a later operation that says something newer about the same thing, if there is one.
+
+    Nothing overtakes what is held: what is newer waits behind it, and goes after it.
+    """
+    if op.state is OpState.HELD:
+        return None
     later = desk.store.outbox.list(
         op.connection, entity=op.entity, entity_id=op.entity_id, after=op.seq, limit=MANY
     )

@@ -72,13 +72,9 @@ def confirm(desk: DeskPorts, item: Reconciliation, settlement: Settlement) -> Ef
 
 
 def send_again(desk: DeskPorts, item: Reconciliation, _settlement: Settlement) -> Effect:
-    """Queue it again; sync looks at the marker before it writes, so nothing doubles.
-
-    What is held goes itself, also before a newer one: that one waits behind it.
-    """
+    """Queue it again; sync looks at the marker before it writes, so nothing doubles."""
     op = _at_rest(desk, item)
-    held = op.state is OpState.HELD
-    if outbox.may(op, OpEvent.AGAIN) and (held or outbox.overtaken(desk, op) is None):
+    if outbox.may(op, OpEvent.AGAIN) and outbox.overtaken(desk, op) is None:
         outbox.requeue_for(desk, op, in_hand=item.id)
         fresh = op.id
     else:

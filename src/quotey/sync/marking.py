@@ -19,8 +19,11 @@ def lease_allows(run: Run, op: Operation, timeout: float) -> bool:
     return op.lease_until is not None and door.ends_in_time(run, op.lease_until, timeout)
 
 
-def mark_sent(run: Run, op: Operation) -> Operation | Ended:
+def mark_sent(run: Run, op: Operation, *, loser: str | None = None) -> Operation | Ended:
     """Count the attempt and note the moment; gives the operation as it stands now.
+
+    `loser` is what the write takes the place of though somebody else left it; it is audited before
+    anything leaves, so that no crash forgets it.
 
     Gives the end of this turn when nothing may be sent: the lease was lost, or has become too short
     while this was noted, because the process was stopped or the store was slow.
@@ -28,16 +31,11 @@ def mark_sent(run: Run, op: Operation) -> Operation | Ended:
     now = run.now()
     with run.store.transaction("mark sent"):
         if not run.store.outbox.mark_sent(op.id, op.lease_token, now):
-            note(
-                run,
-                "operation.late_result",
-                entity=op.entity,
-                entity_id=op.entity_id,
-                operation=op.id,
-                token=op.lease_token,
-                why="the lease was lost before anything was sent",
-            )
+            why = "the lease was lost before anything was sent"
+            _note(run, "operation.late_result", op, token=op.lease_token, why=why)
             return Ended(state=None)
+        if loser is not None:
+            _note(run, "operation.replaces_other", op, version=op.version, loser=loser)
     sent = msgspec.structs.replace(
         op,
         attempts=op.attempts + 1,
@@ -60,3 +58,7 @@ def _take_back(run: Run, op: Operation) -> Ended:
     )
     event = OpEvent.UNSURE if in_doubt else OpEvent.EXPIRE
     return finish(run, op, event, columns, kind="operation.given_back", body={"why": why})
+
+
+def _note(run: Run, kind: str, op: Operation, **body: object) -> None:
+    note(run, kind, entity=op.entity, entity_id=op.entity_id, operation=op.id, **body)

@@ -25,7 +25,7 @@ from quotey.contract.identity import canonical_json
 from quotey.contract.journal import Hold, Operation, RecordState
 from quotey.contract.reconciliation import OVERWROTE_OTHER, ConflictType
 from quotey.decide.lifecycle import OpEvent
-from quotey.decide.outbound import AlreadyThere, Send, Stale, guard_writeback, recognised
+from quotey.decide.outbound import AlreadyThere, Send, Stale, guard_writeback, loser, recognised
 from quotey.decide.plan import ItemDraft
 from quotey.sync import door, items
 from quotey.sync.door import note
@@ -44,7 +44,7 @@ from quotey.sync.ports import Run
 from quotey.sync.proof import Proof, confirm
 
 MOST_REMEMBERED = 10_000
-"""Operations of one quote that are compared with what stands in its slot after a restore."""
+"""Operations of one quote that are compared with what stands in its slot."""
 
 MOST_SHOWN = 2000
 """Characters that are kept of what somebody else left in a slot."""
@@ -99,10 +99,22 @@ def remembered(run: Run, marker: QuoteMarker, reading: MarkerReading) -> MarkerR
     former = run.store.former_instances
     if reading.marker is None or reading.marker.instance_id not in former:
         return reading
-    sent = run.store.outbox.list(
-        run.connection, entity=Entity.QUOTE, entity_id=marker.quote_id, limit=MOST_REMEMBERED
+    return recognised(marker, reading, former, _ordered(run, marker.quote_id))
+
+
+def _ordered(run: Run, quote_id: str) -> set[tuple[int, str]]:
+    """Give the versions of a quote that were to be sent, each with the digest of its payload."""
+    ordered = run.store.outbox.list(
+        run.connection, entity=Entity.QUOTE, entity_id=quote_id, limit=MOST_REMEMBERED
     )
-    return recognised(marker, reading, former, {(one.version, one.digest) for one in sent})
+    return {(one.version, one.digest) for one in ordered}
+
+
+def _loser(run: Run, reading: MarkerReading) -> str | None:
+    """Write the marker that goes now and was not ours, as the audit shows it."""
+    known = _ordered(run, reading.marker.quote_id) if reading.marker else ()
+    lost = loser(reading, run.store.instance_id, known)
+    return shown(lost) if lost else None
 
 
 def _write(
@@ -110,7 +122,7 @@ def _write(
 ) -> Ended:
     if not lease_allows(run, op, run.limits.write_timeout):
         return give_back(run, op)
-    sent = mark_sent(run, op)
+    sent = mark_sent(run, op, loser=_loser(run, reading))
     if isinstance(sent, Ended):
         return sent
 
@@ -151,14 +163,14 @@ def _overwrote(run: Run, sent: Operation, failure: RemoteFailure) -> None:
 
     That has happened whoever holds the lease, so it is noted without it.
     """
-    loser = failure.loser or failure.message
+    theirs = failure.loser or failure.message
     draft = items.about(
         sent,
         ConflictType.STALE_OUTBOUND_WRITE,
         OVERWROTE_OTHER,
         local=str(sent.version),
-        remote=loser[:MOST_SHOWN],
-        seen=loser[:MOST_SHOWN],
+        remote=theirs[:MOST_SHOWN],
+        seen=theirs[:MOST_SHOWN],
     )
     with run.store.transaction("overwrote other"):
         items.record(run, draft)
@@ -169,7 +181,7 @@ def _overwrote(run: Run, sent: Operation, failure: RemoteFailure) -> None:
             entity_id=sent.entity_id,
             operation=sent.id,
             version=sent.version,
-            loser=loser,
+            loser=theirs,
             why=failure.message,
         )
 
