@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET
 
+from quotey.contract.dto import QuoteMarker
 from quotey.contract.errors import ErrorClass
+from quotey.contract.identity import canonical_json
 from quotey.contract.journal import Operation
 from quotey.decide.lifecycle import OpEvent
 from quotey.sync import door
@@ -19,7 +21,7 @@ def lease_allows(run: Run, op: Operation, timeout: float) -> bool:
     return op.lease_until is not None and door.ends_in_time(run, op.lease_until, timeout)
 
 
-def mark_sent(run: Run, op: Operation, *, loser: str | None = None) -> Operation | Ended:
+def mark_sent(run: Run, op: Operation, *, loser: QuoteMarker | None = None) -> Operation | Ended:
     """Count the attempt and note the moment; gives the operation as it stands now.
 
     `loser` is what the write takes the place of though somebody else left it; it is audited before
@@ -35,7 +37,7 @@ def mark_sent(run: Run, op: Operation, *, loser: str | None = None) -> Operation
             _note(run, "operation.late_result", op, token=op.lease_token, why=why)
             return Ended(state=None)
         if loser is not None:
-            _note(run, "operation.replaces_other", op, version=op.version, loser=loser)
+            _replaces(run, op, loser)
     sent = msgspec.structs.replace(
         op,
         attempts=op.attempts + 1,
@@ -58,6 +60,19 @@ def _take_back(run: Run, op: Operation) -> Ended:
     )
     event = OpEvent.UNSURE if in_doubt else OpEvent.EXPIRE
     return finish(run, op, event, columns, kind="operation.given_back", body={"why": why})
+
+
+def _replaces(run: Run, op: Operation, loser: QuoteMarker) -> None:
+    _note(
+        run,
+        "operation.replaces_other",
+        op,
+        kind_of_operation=str(op.kind),
+        version=op.version,
+        loser=canonical_json(loser).decode(),
+        why=f"takes the place of version {loser.version} of {loser.quote_id} of "
+        f"{loser.instance_id}, which was not sent from here",
+    )
 
 
 def _note(run: Run, kind: str, op: Operation, **body: object) -> None:

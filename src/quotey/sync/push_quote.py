@@ -110,11 +110,10 @@ def _ordered(run: Run, quote_id: str) -> set[tuple[int, str]]:
     return {(one.version, one.digest) for one in ordered}
 
 
-def _loser(run: Run, reading: MarkerReading) -> str | None:
-    """Write the marker that goes now and was not ours, as the audit shows it."""
+def _loser(run: Run, reading: MarkerReading) -> QuoteMarker | None:
+    """Give the marker that goes now and was not sent from here."""
     known = _ordered(run, reading.marker.quote_id) if reading.marker else ()
-    lost = loser(reading, run.store.instance_id, known)
-    return shown(lost) if lost else None
+    return loser(reading, run.store.instance_id, known)
 
 
 def _write(
