@@ -18,9 +18,11 @@ from scripts.pages.seed import ROOT, link, link_of_mutant, not_there
 FAULTS, SECURITY = ROOT / "tests" / "faults.toml", ROOT / "tests" / "security.toml"
 
 FAULTS_INTRO = """\
-Where a process may die, what a disk, a clock or another process may do, and the test that lets it
-happen. What is promised then is in [what is promised](../explanation/guarantees.md), what the
-machines have counted in [proof](proof.md).
+Where a process may die, what a network, a CRM, a disk, a clock or another process may do, and the
+test that lets it happen. Where a mutant is named, a small patch that switches the protection off,
+these tests were seen to fail with it. What is promised then is in
+[what is promised](../explanation/guarantees.md), what the machines have counted in
+[proof](proof.md).
 """
 SECURITY_INTRO = """\
 Each demand, the tests that hold it, and how those were seen to fail: by a mutant, a small patch
@@ -61,8 +63,9 @@ def lacks(rows: list[Row], *, seen_red: bool) -> list[str]:
 def faults_page() -> str:
     """Write the page of crash points and faults."""
     rows = _checked(FAULTS.read_text(encoding="utf-8"), seen_red=False)
-    cells = [(row.id, escape(row.what, quote=False), _tests(row)) for row in rows]
-    return f"# Faults\n\n{MADE}\n{FAULTS_INTRO}\n{table(('', 'what happens', 'tried by'), cells)}"
+    cells = [(row.id, escape(row.what, quote=False), _tests(row), _red(row)) for row in rows]
+    heads = ("", "what happens", "tried by", "seen to fail by")
+    return f"# Faults\n\n{MADE}\n{FAULTS_INTRO}\n{table(heads, cells)}"
 
 
 def security_page() -> str:

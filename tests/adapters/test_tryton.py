@@ -87,6 +87,12 @@ Act = Callable[[TrytonAdapter], object]
         (WRITE, answer(b"<html>"), ErrorClass.UNKNOWN, Outcome.UNKNOWN),
         (WRITE, answer({"id": 1}), ErrorClass.UNKNOWN, Outcome.UNKNOWN),
         (WRITE, answer(b"", status="404 None"), ErrorClass.PERMANENT, Outcome.NOT_APPLIED),
+        (WRITE, answer(b"", status="302 There"), ErrorClass.PERMANENT, Outcome.NOT_APPLIED),
+        (WRITE, answer(b"", status="501 Never"), ErrorClass.PERMANENT, Outcome.NOT_APPLIED),
+        (WRITE, answer(b"", status="505 Never"), ErrorClass.PERMANENT, Outcome.NOT_APPLIED),
+        (WRITE, answer(b"", status="425 Early"), ErrorClass.TRANSIENT, Outcome.NOT_APPLIED),
+        (WRITE, answer(b"", status="408 Slow"), ErrorClass.UNKNOWN, Outcome.UNKNOWN),
+        (WRITE, answer(b'{"result":1,"result":2}'), ErrorClass.UNKNOWN, Outcome.UNKNOWN),
         (READ, answer(b"", status="403 Forbidden"), ErrorClass.AUTH, Outcome.NOT_APPLIED),
         (
             WRITE,

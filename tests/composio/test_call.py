@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -19,7 +20,7 @@ from quotey.contract.errors import ErrorClass
 from quotey.contract.errors import Outcome as Effect
 from quotey.contract.secret import Secret
 from quotey.wire import Door
-from tests.wire.server import Server, answering, plain
+from tests.wire.server import Server, answering, impostor, plain
 
 READ = Op(
     name="Reading a deal",
@@ -149,7 +150,10 @@ OWN = [
     (400, {"error": {"code": "OriginMismatch", "message": "no"}}, Kind.PERMANENT),
     (400, {"error": {"code": "MissingAuthContext", "message": "no"}}, Kind.AUTH),
     (410, {"error": {"message": "gone"}}, Kind.PERMANENT),
-    (501, {}, Kind.PERMANENT),
+    *[(status, {}, Kind.PERMANENT) for status in (301, 302, 307, 308, 405, 413, 414, 431)],
+    *[(status, {}, Kind.PERMANENT) for status in (501, 505)],
+    *[(status, {}, Kind.AMBIGUOUS) for status in (520, 530, 599)],
+    (425, {}, Kind.TRANSIENT),
     (500, {"error": "text"}, Kind.AMBIGUOUS),
     (502, b"<html>Bad gateway</html>", Kind.AMBIGUOUS),
     (503, b"", Kind.AMBIGUOUS),
@@ -188,6 +192,12 @@ NOTHING = [
     b'{"status":200,"data":"<html>Service page</html>"}',
     b'{"status":200,"data":NaN}',
     b'{"status":200,"data":{',
+    b"null",
+    b'\xef\xbb\xbf{"status":200,"data":{}}',
+    '{"status":200,"data":{}}'.encode("utf-16"),
+    b'{"status":200,"data":{"id":"1"},"data":{"id":"2"}}',
+    b'{"status":200,"data":{"results":[{"id":"1","id":"2"}]}}',
+    b'{"status":200,"data":{"id":"1" , "id" : "2"}}',
 ]
 
 
@@ -199,6 +209,21 @@ def test_a_200_that_is_no_answer_leaves_a_write_unknown(body: bytes) -> None:
     assert (raised.error_class, raised.outcome) == (ErrorClass.UNKNOWN, Effect.UNKNOWN)
     read = failure_of(failed, READ, lambda _p: ("", ""))
     assert (read.error_class, read.outcome) == (ErrorClass.TRANSIENT, Effect.NOT_APPLIED)
+
+
+def test_what_was_only_accepted_was_not_done() -> None:
+    failed = refused(outcome_of(proxied(202, {"id": "1"}), WRITE))
+    raised = failure_of(failed, WRITE, lambda _p: ("", ""))
+    assert (raised.error_class, raised.outcome) == (ErrorClass.UNKNOWN, Effect.UNKNOWN)
+    assert isinstance(outcome_of(proxied(202, {"id": "1"})), Reply)
+
+
+def test_a_server_that_cannot_prove_who_it_is_stops_the_connection(tmp_path: Path) -> None:
+    with impostor(tmp_path) as server, caller_of(server) as caller:
+        failed = refused(caller.call(WRITE, 5.0))
+    raised = failure_of(failed, WRITE, lambda _p: ("", ""))
+    assert (raised.error_class, raised.outcome) == (ErrorClass.AUTH, Effect.NOT_APPLIED)
+    assert "certificate" in raised.message
 
 
 SAID_NOTHING: list[object] = [
@@ -261,8 +286,11 @@ HUBSPOT: list[tuple[int, object, Kind]] = [
     (404, {"status": "error", "message": "resource not found"}, Kind.NOT_FOUND),
     (404, {"category": "OBJECT_NOT_FOUND", "message": "Object not found."}, Kind.NOT_FOUND),
     (409, {"category": "CONFLICT", "message": "Contact already exists."}, Kind.CONFLICT),
-    (414, None, Kind.PERMANENT),
+    *[(status, None, Kind.PERMANENT) for status in (301, 302, 307, 308, 405, 413, 414, 431)],
+    *[(status, None, Kind.PERMANENT) for status in (501, 505)],
+    (408, None, Kind.AMBIGUOUS),
     (423, {}, Kind.TRANSIENT),
+    (425, {}, Kind.TRANSIENT),
     (429, {"policyName": "SECONDLY", "message": "limit"}, Kind.RATE_LIMIT),
     (477, {}, Kind.TRANSIENT),
     *[(status, None, Kind.AMBIGUOUS) for status in (500, 502, 503, 504, 521, 523, 524)],
@@ -280,11 +308,16 @@ def test_a_refusal_of_hubspot_is_known_by_code_then_status(
     assert through_tool.kind is kind
 
 
-WAITS = [
+AT_ONE = "Tue, 10 Mar 2026 13:00:00 GMT"
+WAITS: list[tuple[dict[str, str], dict[str, str], float | None]] = [
     ({"policyName": "SECONDLY"}, {}, 1.0),
     ({"policyName": "TEN_SECONDLY_ROLLING"}, {}, 10.0),
     ({"policyName": "TEN_SECONDLY_ROLLING"}, {"Retry-After": "3"}, 3.0),
     ({"policyName": "UNHEARD_OF"}, {}, None),
+    # A date is measured by the clock that sent it; where that is not told, it says nothing.
+    ({}, {"Retry-After": AT_ONE, "Date": "Tue, 10 Mar 2026 12:59:30 GMT"}, 30.0),
+    ({}, {"Retry-After": AT_ONE, "Date": "Tue, 10 Mar 2026 13:30:00 GMT"}, 0.0),
+    ({"policyName": "SECONDLY"}, {"Retry-After": AT_ONE}, 1.0),
     # 08:00 in New York (daylight saving time); its midnight is sixteen hours away.
     ({"policyName": "DAILY"}, {"Date": "Tue, 10 Mar 2026 12:00:00 GMT"}, 57_600.0),
 ]

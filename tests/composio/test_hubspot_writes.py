@@ -121,6 +121,38 @@ def test_a_batch_of_one_that_holds_one_error_is_no_success() -> None:
         assert [one.field for one in failure.diagnostics] == ["stage"]
 
 
+def test_an_answer_without_a_record_is_read_back() -> None:
+    """204 where a record was due: what stands there is asked for, and a repeat changes nothing."""
+    with closing(HubSpotWorld()) as world:
+        account, ref = an_account(world), a_deal(world)
+        adapter = silenced(world)
+        failure = refusal(lambda: adapter.create_deal(account, deal_data(), key="key_1", call=CALL))
+        assert failure.outcome is Effect.UNKNOWN
+        made = adapter.create_deal(account, deal_data(), key="key_1", call=CALL)
+        assert deals(world) == [ref, made.crm_ref]
+        before = world.effects(Entity.DEAL, ref)
+        written = adapter.update_deal(ref, {"amount": Decimal("7.50")}, key="k", call=CALL)
+        assert written.values == {"amount": "7.5"}
+        _write(adapter, ref)
+        assert reading(world, ref).marker == marker_of(a_summary())
+        assert world.effects(Entity.DEAL, ref) == before + 2
+
+
+def silenced(world: HubSpotWorld) -> HubSpotAdapter:
+    """Give the adapter whose writes are carried out and answered by 204 and nothing else."""
+    adapter = meddle(world.adapter, lambda _op: None)
+    caller = adapter._portal._caller
+
+    def act(op: Op) -> Outcome | None:
+        if not op.writes:
+            return None
+        answered = caller.call(op, 5.0)
+        assert isinstance(answered, Reply)
+        return msgspec.structs.replace(answered, status=204, doc="")
+
+    return meddle(adapter, act)
+
+
 def test_the_owner_of_a_key_is_only_adopted_when_it_holds_the_key() -> None:
     with closing(HubSpotWorld()) as world:
         account, other = an_account(world), a_deal(world)

@@ -39,6 +39,8 @@ MATRIX = [
     (503, "SERVER_UNAVAILABLE", "", Kind.AMBIGUOUS),
     (500, "UNKNOWN_EXCEPTION", "", Kind.AMBIGUOUS),
     (420, "", "", Kind.TRANSIENT),
+    (425, "", "", Kind.TRANSIENT),
+    *[(status, "", "", Kind.PERMANENT) for status in (301, 302, 307, 308, 413, 414, 431, 501, 505)],
     (429, "", "", Kind.RATE_LIMIT),
     (502, "", "", Kind.AMBIGUOUS),
     (504, "", "", Kind.AMBIGUOUS),

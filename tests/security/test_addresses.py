@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import socket
-import ssl
-import subprocess
-import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from quotey.wire import Door, NotSent, Outcome, Request
+from quotey.adapters.tryton.rpc import Rpc
+from quotey.adapters.tryton.settings import TrytonSettings
+from quotey.contract.errors import ErrorClass, Outcome
+from quotey.contract.secret import Secret
+from quotey.testing.world import CALL, refusal
+from quotey.wire import Door, NotSent, Request
+from quotey.wire import Outcome as Answer
 from quotey.wire.guard import may_connect
+from tests.wire.server import impostor
 
 INNER = [
     "127.0.0.1", "127.1.2.3", "0.0.0.0", "10.0.0.1", "10.255.255.255", "172.16.0.1",  # noqa: S104
@@ -39,7 +44,7 @@ WRITTEN = [
 ]  # fmt: skip
 
 
-def asked(door: Door, url: str) -> Outcome:
+def asked(door: Door, url: str) -> Answer:
     return door.send(Request(method="GET", url=url, timeout=2.0))
 
 
@@ -85,28 +90,26 @@ def test_one_inner_address_among_public_ones_is_enough_to_refuse(
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
     """There is no switch that turns this off."""
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    words = f"req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -keyout {key} -out"
-    made = ["openssl", *words.split(), str(certificate)]
-    subprocess.run(made, check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    heard: list[bytes] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            line, _ = listener.accept()
-            try:
-                with context.wrap_socket(line, server_side=True) as wrapped:
-                    heard.append(wrapped.recv(10))
-            except (ssl.SSLError, OSError):
-                line.close()
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        url = f"https://localhost:{listener.getsockname()[1]}/"
-        answer = asked(Door(frozenset({"localhost"}), loopback=True), url)
-        thread.join(5)
+    with impostor(tmp_path) as server:
+        answer = asked(Door(frozenset({"localhost"}), loopback=True), server.url)
     assert isinstance(answer, NotSent)
+    assert answer.untrusted
     assert "certificate" in answer.reason.lower()
-    assert heard == []
+    assert server.heard == []
+
+
+def test_it_stops_the_connection_until_a_person_has_looked(tmp_path: Path) -> None:
+    """No try is repeated, for none would help; nothing is asked over plain HTTP instead."""
+    with impostor(tmp_path) as server:
+        settings = TrytonSettings(
+            base_url=server.url.removesuffix("/x"),
+            database="demo",
+            user="quotey",
+            password=Secret("canary"),
+            loopback=True,
+        )
+        with closing(Rpc(settings)) as rpc:
+            failure = refusal(lambda: rpc.call("sale.sale", "quote", [1], call=CALL))
+    assert (failure.error_class, failure.outcome) == (ErrorClass.AUTH, Outcome.NOT_APPLIED)
+    assert "certificate" in failure.message
+    assert server.heard == []

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 Answer = Callable[[socket.socket], None]
 
@@ -59,6 +62,33 @@ def answering(answer: Answer | bytes) -> Iterator[Server]:
         server.listener.shutdown(socket.SHUT_RDWR)
         server.listener.close()
         thread.join()
+
+
+@contextlib.contextmanager
+def impostor(folder: Path) -> Iterator[Server]:
+    """Serve one connection under a certificate for localhost that nobody vouches for."""
+    key, certificate = folder / "key.pem", folder / "cert.pem"
+    words = f"req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -keyout {key} -out"
+    subprocess.run(["openssl", *words.split(), str(certificate)], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = Server(lambda _line: None)
+    server.url = server.url.replace("http://127.0.0.1", "https://localhost")
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            line, _ = server.listener.accept()
+            with line, context.wrap_socket(line, server_side=True) as wrapped:
+                server.heard.append(wrapped.recv(10))
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.listener.shutdown(socket.SHUT_RDWR)
+        server.listener.close()
+        thread.join(5)
 
 
 def plain(body: bytes, *headers: str, status: str = "200 OK") -> bytes:

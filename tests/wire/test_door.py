@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import gzip
 import socket
+import struct
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from quotey.contract.secret import Secret
-from quotey.wire import Answered, Caps, Door, NotSent, Request, Unknown
+from quotey.wire import Answered, Caps, Door, NotSent, Request, Unknown, retry_after
 from tests.wire.server import answering, plain
 
 KEY = Secret("ak_canary")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -66,6 +71,19 @@ def test_a_proxy_of_the_environment_is_not_used(
         assert isinstance(door.send(ask(server.url)), Answered)
 
 
+def test_a_password_file_of_the_environment_is_not_read(
+    door: Door, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kept = tmp_path / ".netrc"
+    kept.write_text("default login ann password canary\n")
+    kept.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(kept))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with answering(plain(b"ok")) as server:
+        door.send(ask(server.url))
+        assert b"authorization" not in server.heard[0].lower()
+
+
 def test_what_cannot_be_reached_was_not_sent(door: Door) -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
@@ -79,17 +97,44 @@ def test_what_cannot_be_reached_was_not_sent(door: Door) -> None:
         b"HTTP/1.1 200 OK\r\ncontent-le",
         b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf",
         b"not http at all\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\n[{}]\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n8\r\n[{}]",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\ncontent-length: 9\r\n\r\n[{}]",
     ],
 )
-def test_a_line_that_breaks_after_sending_is_of_unknown_outcome(door: Door, answer: bytes) -> None:
-    with answering(answer) as server:
+@pytest.mark.parametrize("reset", [False, True])
+def test_a_line_that_breaks_after_sending_is_of_unknown_outcome(
+    door: Door, answer: bytes, reset: bool
+) -> None:
+    def break_off(line: socket.socket) -> None:
+        line.sendall(answer)
+        if reset:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    with answering(break_off) as server:
         assert isinstance(door.send(ask(server.url)), Unknown)
         assert len(server.heard) == 1
 
 
-def test_one_deadline_holds_for_an_answer_that_drips(door: Door) -> None:
+def test_a_kept_line_that_died_unnoticed_sends_nothing_twice(door: Door) -> None:
+    heard: list[bytes] = []
+
+    def die_at_the_second(line: socket.socket) -> None:
+        line.sendall(plain(b"ok"))
+        heard.append(line.recv(65536))
+
+    with answering(die_at_the_second) as server:
+        assert isinstance(door.send(ask(server.url)), Answered)
+        assert isinstance(door.send(ask(server.url)), Unknown)
+        assert (len(server.heard), len(heard)) == (1, 1), "one line, two requests, no third"
+
+
+@pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n"])
+def test_one_deadline_holds_for_an_answer_that_drips(door: Door, begun: bytes) -> None:
+    """Headers or body, byte by byte; who asks another server meanwhile does not wait."""
+
     def drip(line: socket.socket) -> None:
-        line.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n")
+        line.sendall(begun or b"HTTP/1.1 200 OK\r\nx: ")
         line.settimeout(0.05)
         while True:
             line.sendall(b".")
@@ -99,11 +144,22 @@ def test_one_deadline_holds_for_an_answer_that_drips(door: Door) -> None:
             except TimeoutError:
                 continue
 
-    with answering(drip) as server:
+    with answering(drip) as slow, answering(plain(b"ok")) as other:
         started = time.monotonic()
-        outcome = door.send(ask(server.url, timeout=0.3))
-        assert isinstance(outcome, Unknown)
-        assert time.monotonic() - started < 1.0
+        with ThreadPoolExecutor(1) as aside:
+            outcome = aside.submit(door.send, ask(slow.url, timeout=0.5))
+            assert isinstance(door.send(ask(other.url)), Answered)
+            assert not outcome.done()
+        assert isinstance(outcome.result(), Unknown)
+        assert time.monotonic() - started < 1.5
+
+
+def test_a_header_that_comes_twice_is_one_with_both_values(door: Door) -> None:
+    with answering(plain(b"", "retry-after: 5", "Retry-After: 60", status="429 X")) as server:
+        answer = door.send(ask(server.url))
+        assert isinstance(answer, Answered)
+        assert answer.headers["retry-after"] == "5, 60"
+        assert retry_after(answer.headers["retry-after"], EPOCH) is None
 
 
 @pytest.mark.parametrize(

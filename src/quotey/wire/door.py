@@ -7,6 +7,7 @@ of the environment, retries and unbounded unpacking are not switched off here, t
 from __future__ import annotations
 
 import logging
+import ssl
 import time
 from collections.abc import Callable
 
@@ -90,7 +91,8 @@ class Door:
             httpcore2.UnsupportedProtocol,
             OSError,
         ) as error:
-            return _failed(trip, redacted(str(error) or type(error).__name__, request.headers))
+            why = redacted(str(error) or type(error).__name__, request.headers)
+            return _failed(trip, why, untrusted=_untrusted(error))
         except Unreadable as error:
             return Unknown(f"The answer was not taken: {error}.")
         finally:
@@ -121,7 +123,13 @@ class Door:
     def _headers(self, pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
         if sum(len(name) + len(value) + 4 for name, value in pairs) > self._caps.headers:
             raise Unreadable(f"its headers are longer than {self._caps.headers:,} bytes")
-        return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in pairs}
+        headers: dict[str, str] = {}
+        for raw, value in pairs:
+            name = raw.decode("latin-1").lower()
+            # A header that comes twice is one with both values (RFC 9110, 5.3): neither is chosen.
+            before = f"{headers[name]}, " if name in headers else ""
+            headers[name] = before + value.decode("latin-1")
+        return headers
 
 
 def _malformed(request: Request) -> str | None:
@@ -148,8 +156,17 @@ def _wire_headers(request: Request) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode()) for name, value in {**own, **given}.items()]
 
 
-def _failed(trip: Trip, why: str) -> NotSent | Unknown:
+def _failed(trip: Trip, why: str, *, untrusted: bool = False) -> NotSent | Unknown:
     """Say what a broken trip means: certain only while nothing had left."""
-    return (
-        Unknown(f"It was sent, but {why}.") if trip.sent else NotSent(f"Nothing was sent: {why}.")
-    )
+    if trip.sent:
+        return Unknown(f"It was sent, but {why}.")
+    return NotSent(f"Nothing was sent: {why}.", untrusted=untrusted)
+
+
+def _untrusted(error: BaseException | None) -> bool:
+    """Say whether a certificate that proves nothing was the cause."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -35,9 +35,13 @@ class Answered(msgspec.Struct, frozen=True):
 
 
 class NotSent(msgspec.Struct, frozen=True):
-    """Nothing left this machine; `reason` is a sentence without secrets."""
+    """Nothing left this machine; `reason` is a sentence without secrets.
+
+    `untrusted`: the other side could not prove who it is, which no waiting mends.
+    """
 
     reason: str
+    untrusted: bool = False
 
 
 class Unknown(msgspec.Struct, frozen=True):

@@ -167,6 +167,8 @@ class Accounts:
         trace = Trace(request_id=self._ids())
         answer = self._door.send(self._request(op, trace))
         match answer:
+            case NotSent(reason=reason, untrusted=True):
+                return Failed(kind=Kind.AUTH, message=reason, code="untrusted", trace=trace)
             case NotSent(reason=reason):
                 return Failed(kind=Kind.TRANSIENT, message=reason, code="not_sent", trace=trace)
             case Unknown(reason=reason):

@@ -29,6 +29,7 @@ from quotey.adapters.composio.scrub import cleaned
 from quotey.adapters.composio.service import unwrapped, verdict
 from quotey.adapters.composio.settings import ComposioSettings
 from quotey.adapters.composio.turns import Turns
+from quotey.contract.repeated import repeated_key
 from quotey.contract.shared import Shared
 from quotey.wire import (
     Answered,
@@ -43,6 +44,7 @@ from quotey.wire import (
 )
 
 OK = 200
+ACCEPTED = 202
 REFUSED = 300
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -114,6 +116,8 @@ class ComposioCaller:
         path, body = self._tool_body(op) if tools else self._proxy_body(op)
         answer = self._door.send(self._request(path, body, trace, timeout))
         match answer:
+            case NotSent(reason=reason, untrusted=True):
+                return Failed(kind=Kind.AUTH, message=reason, code="untrusted", trace=trace)
             case NotSent(reason=reason):
                 return Failed(kind=Kind.TRANSIENT, message=reason, code="not_sent", trace=trace)
             case Unknown(reason=reason):
@@ -121,7 +125,7 @@ class ComposioCaller:
                 return Failed(kind=Kind.AMBIGUOUS, message=reason, code="no_answer", trace=trace)
             case Answered():
                 self.sent += 1
-                return self._read(answer, trace, tools=tools)
+                return _carried_out(self._read(answer, trace, tools=tools), op)
 
     # --- the request ------------------------------------------------------------------------------
 
@@ -188,6 +192,8 @@ class ComposioCaller:
             return _failed(found, trace, answer.status, doc)
         if not isinstance(doc, dict):
             return _malformed("the answer is not an envelope", trace)
+        if repeated_key(answer.body, doc) is not None:
+            return _malformed("the answer names a key twice", trace)
         log_id = doc.get("log_id")
         trace = Trace(trace.request_id, log_id if isinstance(log_id, str) else "")
         return self._tool_outcome(doc, trace, now) if tools else self._provider(doc, trace, now)
@@ -243,6 +249,14 @@ def _failed(found: Verdict, trace: Trace, status: int, doc: object) -> Failed:
         doc=doc,
         trace=trace,
     )
+
+
+def _carried_out(outcome: Outcome, op: Op) -> Outcome:
+    """Take no promise for a deed: of a write that was only accepted, no more is known (2.B)."""
+    if not (op.writes and isinstance(outcome, Reply) and outcome.status == ACCEPTED):
+        return outcome
+    why = "the CRM has accepted it and does not say that it was done"
+    return Failed(kind=Kind.AMBIGUOUS, message=why, code="accepted", trace=outcome.trace)
 
 
 def _malformed(why: str, trace: Trace) -> Failed:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from quotey.adapters.composio.ops import Kind, Verdict
 from quotey.adapters.composio.scrub import scrubbed
 
-TOO_MANY = 429
+REDIRECT, REFUSED, SERVER = 300, 400, 500
 
 # composio.md 1.4, by code or slug before status: the same status means several things.
 _BY_CODE: dict[object, tuple[Kind, str]] = {
@@ -29,10 +29,13 @@ _BY_STATUS: dict[int, tuple[Kind, str]] = {
     401: (Kind.AUTH, "the service does not know the key"),
     403: (Kind.AUTH, "the key lacks the permission"),
     404: (Kind.PERMANENT, "the service does not know the address"),
+    408: (Kind.AMBIGUOUS, "the service answered 408"),
     410: (Kind.PERMANENT, "the tool is gone from the service"),
     422: (Kind.AUTH, "the connected account cannot be used as it is"),
+    425: (Kind.TRANSIENT, "the service is not ready for the request"),
     429: (Kind.RATE_LIMIT, "too many requests for the organisation"),
     501: (Kind.PERMANENT, "the service does not do this"),
+    505: (Kind.PERMANENT, "the service does not speak this version of HTTP"),
 }
 
 
@@ -45,7 +48,7 @@ def verdict(status: int, doc: object, wait: float | None, edge_wait: float) -> V
     error = _inner(doc)
     code, slug = error.get("code"), error.get("slug")
     known = _hashable(_BY_CODE, code) or _hashable(_BY_CODE, slug) or _BY_STATUS.get(status)
-    kind, why = known or (Kind.AMBIGUOUS, f"the service answered {status}")
+    kind, why = known or _by_range(status)
     said = scrubbed(error.get("message"))
     shown = str(slug or code or status)
     return Verdict(
@@ -54,6 +57,14 @@ def verdict(status: int, doc: object, wait: float | None, edge_wait: float) -> V
         code=shown[:60],
         wait_seconds=(edge_wait if wait is None else wait) if kind is Kind.RATE_LIMIT else None,
     )
+
+
+def _by_range(status: int) -> tuple[Kind, str]:
+    """Judge a status that nobody has described: what is not of the server's making stays so."""
+    if REDIRECT <= status < REFUSED:
+        return Kind.PERMANENT, f"the service points elsewhere ({status}), which is not followed"
+    kind = Kind.PERMANENT if REFUSED <= status < SERVER else Kind.AMBIGUOUS
+    return kind, f"the service answered {status}"
 
 
 def _inner(doc: object) -> Mapping[str, object]:

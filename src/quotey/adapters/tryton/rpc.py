@@ -19,6 +19,7 @@ from quotey.adapters.tryton.settings import TrytonSettings
 from quotey.adapters.tryton.values import Doc, from_wire, to_wire
 from quotey.contract.adapter import Call
 from quotey.contract.errors import Diagnostic, ErrorClass, Outcome, RemoteFailure, Severity
+from quotey.contract.repeated import repeated_key
 from quotey.contract.secret import Secret
 from quotey.wire import (
     Answered,
@@ -32,7 +33,9 @@ from quotey.wire import (
     retry_after,
 )
 
-OK, BAD_SESSION, FORBIDDEN, TOO_MANY, SERVER_ERROR = 200, 401, 403, 429, 500
+OK, BAD_SESSION, FORBIDDEN, TOO_EARLY, TOO_MANY, SERVER_ERROR = 200, 401, 403, 425, 429, 500
+UNSURE, NEVER = (408,), (501, 505)
+"""After the one a call may have been carried out; what the others say, no trying mends."""
 READS = ("read", "search_read", "search", "search_count", "get_preferences", "login")
 """Methods that change nothing; the outcome of all others may be unknown."""
 
@@ -132,15 +135,19 @@ class Rpc:
     def _judge(self, name: str, answer: Answered | NotSent | Unknown) -> Reply:
         """Give the reply of a whole and good answer; raise what any other means."""
         if isinstance(answer, NotSent):
-            raise _failed(name, ErrorClass.TRANSIENT, answer.reason)
+            lasting = ErrorClass.AUTH if answer.untrusted else ErrorClass.TRANSIENT
+            raise _failed(name, lasting, answer.reason)
         if isinstance(answer, Unknown):
             raise _unsure(name, answer.reason)
         if answer.status != OK:
             raise _refused(name, answer)
         try:
-            body = from_wire(read_json(answer.body))
+            raw = read_json(answer.body)
+            body = from_wire(raw)
         except (Unreadable, ValueError) as error:
             raise _unsure(name, f"The answer cannot be read: {error}") from error
+        if repeated_key(answer.body, raw) is not None:
+            raise _unsure(name, "The answer names a key twice")
         if isinstance(body, dict) and "error" in body:
             raise _error(name, body["error"])
         if not isinstance(body, dict) or "result" not in body:
@@ -185,7 +192,9 @@ def _refused(name: str, answer: Answered) -> RemoteFailure:
         now = http_date(answer.headers.get("date")) or datetime(1970, 1, 1, tzinfo=UTC)
         wait = retry_after(answer.headers.get("retry-after"), now)
         return _failed(name, ErrorClass.RATE_LIMIT, "too many requests", wait=wait)
-    if answer.status >= SERVER_ERROR:
+    if answer.status == TOO_EARLY:
+        return _failed(name, ErrorClass.TRANSIENT, why)
+    if answer.status in UNSURE or (answer.status >= SERVER_ERROR and answer.status not in NEVER):
         return _unsure(name, why)
     return _failed(name, ErrorClass.PERMANENT, why)
 

@@ -82,7 +82,10 @@ _STATUSES = {
     409: Kind.CONFLICT,
     412: Kind.CONFLICT,
     420: Kind.TRANSIENT,
+    425: Kind.TRANSIENT,
     429: Kind.RATE_LIMIT,
+    501: Kind.PERMANENT,
+    505: Kind.PERMANENT,
 }
 VALIDATION_RULE = "FIELD_CUSTOM_VALIDATION_EXCEPTION"
 # Messages of other codes may quote the values of records, or the whole query.
