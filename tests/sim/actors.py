@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -27,10 +28,11 @@ from tests.sim.ledger import Edit, Ledger, Said, failures_explain_themselves
 from tests.sim.line import Line
 from tests.sim.scheduler import Process, Scheduler, SkewedClock
 from tests.sim.sight import Sight
+from tests.sim.sweeping import SweepingLine
 
 T = TypeVar("T")
-LIMITS = SyncLimits(mass=MassLimits(min_mirrored=10_000))
-"""The bounds of the product, but for mass changes, which ask a person."""
+LIMITS = SyncLimits(mass=MassLimits(min_mirrored=10_000), sweep_every=timedelta(seconds=60))
+"""The bounds of the product, but for mass changes, which ask a person, and a day is a minute."""
 
 
 @dataclass
@@ -81,6 +83,12 @@ class Stage:
         off = self.dice.between("skew", -1.0, 1.0) if self.dice.strikes("skew") else 0.0
         return SkewedClock(process, off)
 
+    def line(self, process: Process) -> Line:
+        """Give a process its line to the CRM; where the index loses changes, one that can sweep."""
+        profile = self.dice.profile
+        kind = SweepingLine if profile.rates["hidden"] or profile.rates["unlisted"] else Line
+        return kind(process, self.crm, self.dice, self.ledger, profile.page_size)
+
     def desk(self, process: Process, store: Store, actor: str) -> DeskPorts:
         """Give a command what it needs."""
         return DeskPorts(
@@ -112,7 +120,7 @@ def syncing(stage: Stage, *, reads: bool = True, writes: bool = True) -> Callabl
     """Make the body of a process that syncs again and again, as `crm watch` does."""
 
     def body(process: Process) -> None:
-        line = Line(process, stage.crm, stage.dice, stage.ledger, stage.dice.profile.page_size)
+        line = stage.line(process)
         stage.lines[id(process)] = line
         with closing(stage.home.open(process, "sync")) as store:
             ports = _ports(stage, process, store, line)
@@ -141,7 +149,7 @@ def one_more_sync(stage: Stage) -> Callable[[Process], None]:
     """Make the body of a process that syncs once; all others are `still`."""
 
     def body(process: Process) -> None:
-        line = Line(process, stage.crm, stage.dice, stage.ledger, stage.dice.profile.page_size)
+        line = stage.line(process)
         with closing(stage.home.open(process, "sync")) as store:
             _sync_once(stage, _ports(stage, process, store, line), reads=True, writes=True)
 
@@ -285,13 +293,7 @@ def _reauthorise(stage: Stage, process: Process, store: Store) -> None:
     if stage.crm.authorised and not stage.sight.is_stopped():
         return
     line = Line(process, stage.crm, stage.dice, stage.ledger, 1)
-    ports = Ports(
-        store=store,
-        adapter=line,
-        mapping=stage.mapping,
-        clock=SkewedClock(process),
-        ids=stage.home.next_id,
-    )
+    ports = replace(_ports(stage, process, store, line), clock=SkewedClock(process))
     stage.crm.authorised = True
     stage.tried(lambda: door.reconnect(engine.begin(ports)))
     stage.ledger.probe("authorised again")

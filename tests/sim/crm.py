@@ -16,6 +16,8 @@ from tests.sim.scheduler import Scheduler
 
 Fields = dict[str, Any]
 ENTITIES = ("account", "contact", "deal")
+NEVER = 1e9
+"""The moment at which the index shows what it has lost."""
 COPY = "of a copy"
 """The digest of marks of our own quotes that somebody leaves who works on a copy of our database.
 
@@ -45,6 +47,11 @@ class Revision:
     deleted: bool = False
     merged_into: str | None = None
     mark: Mark | None = None
+
+    @property
+    def gone(self) -> bool:
+        """Whether it was deleted or merged away."""
+        return self.deleted or self.merged_into is not None
 
     @property
     def payload(self) -> bytes:
@@ -111,11 +118,7 @@ class Crm:
 
     def refs(self, entity: str) -> list[str]:
         """Give the living records."""
-        return [
-            ref
-            for ref, states in self.history[entity].items()
-            if not states[-1].deleted and states[-1].merged_into is None
-        ]
+        return [ref for ref, states in self.history[entity].items() if not states[-1].gone]
 
     def shown(self, entity: str, seen_at: float) -> list[tuple[str, Revision]]:
         """Give what the index shows, as of a moment, by (stamp, ref)."""
@@ -146,7 +149,9 @@ class Crm:
         delay = 0.0
         if self.dice.strikes("index_lag"):
             delay = self.dice.between("index_lag", 0.0, self.lag / 2 - 1)
-        shows_at = max([now + delay, *(one.shows_at for one in states[-1:])])
+        shows_at = max([now + delay, *(one.shows_at for one in states if one.shows_at < NEVER)])
+        if self.dice.strikes("hidden"):
+            shows_at = NEVER
         whole = {**(states[-1].fields if states else {"id": ref}), **fields}
         made = Revision(self._count, now, int(now), shows_at, whole, deleted, merged_into, mark)
         states.append(made)

@@ -36,6 +36,8 @@ CLASSES = (
     "refused",
     "swizzle",
     "policy",
+    "hidden",
+    "unlisted",
 )
 
 
@@ -115,7 +117,7 @@ _HEAVY = {
 """Top chances of what would drown everything else; all others go up to a sixth."""
 
 
-_LATER = ("own_marker", "refused", "swizzle", "policy")
+_LATER = ("own_marker", "refused", "swizzle", "policy", "hidden", "unlisted")
 """Classes with dice of their own, so that the other draws of a seed stay what they were."""
 
 

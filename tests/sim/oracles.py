@@ -30,9 +30,11 @@ class Watch:
 
     ledger: Ledger
     sight: Sight
+    crm: Crm
     _quotes: list[list[tuple[Any, ...]]] = field(default_factory=list)
     _revisions: dict[str, int] = field(default_factory=dict)
     _dead: set[str] = field(default_factory=set)
+    _gone: set[str] = field(default_factory=set)
 
     def committed(self, role: str, label: str) -> None:
         """Look at what has just been committed."""
@@ -44,6 +46,7 @@ class Watch:
         self.nothing_is_delivered_that_is_not_there()
         self.the_mirror_never_goes_back()
         self.nothing_is_given_up_early()
+        self.nothing_is_called_gone_that_lives()
 
     def no_quote_changed(self, label: str) -> None:
         """Sync never changes a quote (G1)."""
@@ -68,6 +71,14 @@ class Watch:
             tries = self.ledger.tries.get(f"{whose}/{version}" if kind == "write_quote" else key, 0)
             if tries < TRIES and self.ledger.scheduler.now < PATIENCE:
                 raise Broken("G2a", f"{id_} of {whose} was given up after {tries} tries")
+
+    def nothing_is_called_gone_that_lives(self) -> None:
+        """That a record is not listed or not shown is no evidence that it ended (G15, law 11)."""
+        for id_, entity, ref in self.sight.gone():
+            there = None if id_ in self._gone else self.crm.now(entity, ref)
+            if there is not None and not there.gone:
+                raise Broken("G15", f"{entity} {ref} is called gone")
+            self._gone.add(id_)
 
     def the_mirror_never_goes_back(self) -> None:
         """An older revision never replaces a newer one (G5, G13)."""
@@ -117,8 +128,7 @@ class Verdict:
                 continue
             if self._is_in_hand(said.quote, said.deal):
                 continue
-            newer = [v for q, v in self.ledger.written if q == said.quote and v >= said.version]
-            if not newer:
+            if not self._arrived(said.quote, said.version):
                 raise Broken("G2a", f"{said} never arrived, and nobody is told")
 
     def every_version_that_is_shown_went_out(self) -> None:
@@ -140,7 +150,7 @@ class Verdict:
             there = self.crm.now("deal", ref) if ref else None
             if self._is_in_hand(said.quote, said.deal) or there is None:
                 continue
-            if there.deleted or there.merged_into is not None:
+            if there.gone:
                 continue
             if not self._shows(there.mark, said.quote, said.version):
                 raise Broken("G5", f"{ref} shows {there.mark}, and {said} was the newest")
@@ -150,8 +160,12 @@ class Verdict:
         if mark is None:
             return False
         if mark.instance != self.ledger.instance:
-            return (quote, version) in self.ledger.written
+            return self._arrived(quote, version)
         return mark.quote == quote and mark.version >= version
+
+    def _arrived(self, quote: str, version: int) -> bool:
+        """Whether this version or a newer one has stood in the CRM."""
+        return any(one == quote and number >= version for one, number in self.ledger.written)
 
     def _is_in_hand(self, quote: str, deal: str) -> bool:
         """Whether a person is asked, or has decided: then it need not go on by itself."""
@@ -180,7 +194,7 @@ class Verdict:
         there = self.crm.now(entity, ref)
         assert there is not None, "it has a history"
         id_ = self.ids.get((entity, ref))
-        gone = there.deleted or there.merged_into is not None
+        gone = there.gone
         if id_ is None:
             return "" if gone or self._kept_out(entity, ref) else f"{entity} {ref} is not here"
         record = self.records[id_]

@@ -79,7 +79,7 @@ class _Play:
         crm = Crm(scheduler, dice, profile.tier, profile.lag, told=ledger.saw)
         self.sight = Sight(path)
         home = Home(path, dice)
-        self.watch = Watch(ledger, self.sight)
+        self.watch = Watch(ledger, self.sight, crm)
         home.committed = self._committed
         self.stage = Stage(scheduler, dice, crm, ledger, home, self.sight, mapping(), {})
         ledger.instance = str(

@@ -76,6 +76,12 @@ class Sight:
             "SELECT id, kind, entity_id, version, key FROM outbox WHERE state = 'dead'"
         ).fetchall()
 
+    def gone(self) -> list[tuple[Any, ...]]:
+        """Give the mirrored records that are taken for gone: id, entity, ref."""
+        return self._eye.execute(
+            "SELECT id, entity, crm_ref FROM record WHERE state = 'gone'"
+        ).fetchall()
+
     def remember_dropped(self) -> None:
         """What a person's decision ended unsent is their choice, though nobody lived to be told."""
         self.dropped |= set(self.column("SELECT id FROM outbox WHERE state = 'discarded'"))
