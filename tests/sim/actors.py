@@ -10,16 +10,15 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from quotey.contract.errors import QuoteyError, StoreBusyError, StoreError
-from quotey.contract.fields import MIRRORED, Policy
+from quotey.contract.fields import MIRRORED
 from quotey.contract.mapping import Mapping
 from quotey.decide.inbound import MassLimits
-from quotey.desk import accounts, deals, locks, outbox, quotes, reconcile
+from quotey.desk import accounts, deals, locks, quotes
 from quotey.desk.ports import DeskPorts
 from quotey.desk.quote_writes import QuoteAnswer
 from quotey.desk.quotes import QuoteTerms
-from quotey.desk.reconcile import Decision
 from quotey.store import Store
-from quotey.sync import door, engine
+from quotey.sync import engine
 from quotey.sync.ports import Ports, SyncLimits
 from tests.sim.crm import Crm
 from tests.sim.faults import Dice
@@ -123,7 +122,7 @@ def syncing(stage: Stage, *, reads: bool = True, writes: bool = True) -> Callabl
         line = stage.line(process)
         stage.lines[id(process)] = line
         with closing(stage.home.open(process, "sync")) as store:
-            ports = _ports(stage, process, store, line)
+            ports = ports_of(stage, process, store, line)
             while True:
                 if not stage.still:
                     ports = replace(ports, mapping=stage.mapping)
@@ -133,7 +132,7 @@ def syncing(stage: Stage, *, reads: bool = True, writes: bool = True) -> Callabl
     return body
 
 
-def _ports(stage: Stage, process: Process, store: Store, line: Line) -> Ports:
+def ports_of(stage: Stage, process: Process, store: Store, line: Line) -> Ports:
     return Ports(
         store=store,
         adapter=line,
@@ -151,7 +150,7 @@ def one_more_sync(stage: Stage) -> Callable[[Process], None]:
     def body(process: Process) -> None:
         line = stage.line(process)
         with closing(stage.home.open(process, "sync")) as store:
-            _sync_once(stage, _ports(stage, process, store, line), reads=True, writes=True)
+            _sync_once(stage, ports_of(stage, process, store, line), reads=True, writes=True)
 
     return body
 
@@ -245,55 +244,3 @@ def _quote(stage: Stage, desk: DeskPorts, deal: str) -> None:
         stage.ledger.said.append(
             Said(made.quote_id, made.version, deal, answer.operation_id, stage.scheduler.now)
         )
-
-
-def operating(stage: Stage, actor: str) -> Callable[[Process], None]:
-    """Make the body of an operator, who settles items, retries, and authorises again."""
-
-    def body(process: Process) -> None:
-        dice = stage.dice.stream("operator")
-        with closing(stage.home.open(process, "desk")) as store:
-            while True:
-                process.wait(600.0 if stage.slow else dice.uniform(5.0, stage.dice.profile.desk))
-                desk = stage.desk(process, store, actor)
-                _reauthorise(stage, process, store)
-                if not stage.dice.calm and dice.random() < 0.5:
-                    _settle(stage, desk)
-                elif not stage.dice.calm and dice.random() < 0.3:
-                    _retry(stage, desk)
-
-    return body
-
-
-def _settle(stage: Stage, desk: DeskPorts) -> None:
-    dice = stage.dice.stream("operator")
-    waiting = stage.sight.waiting()
-    if waiting:
-        policy = dice.choice([Policy.CRM_WINS, Policy.LOCAL_WINS, Policy.MERGE_WITH_AUDIT])
-        chosen = dice.choice(waiting[:2] if dice.random() < 0.5 else waiting)
-        item, rev = chosen["id"], chosen["rev"]
-        decision = Decision(policy=policy, rev=rev)
-        answer = stage.tried(lambda: reconcile.apply(desk, item, decision))
-        stage.ledger.note(desk.actor, f"settles {item} by {policy}: {answer is not None}")
-        if answer is not None:
-            stage.ledger.items_are_settled_once(desk.actor, item, rev)
-            stage.ledger.probe("an operator settled an item")
-
-
-def _retry(stage: Stage, desk: DeskPorts) -> None:
-    dead = stage.sight.stuck()
-    if dead:
-        op = stage.dice.stream("operator").choice(dead)
-        if stage.tried(lambda: outbox.retry(desk, op)) is not None:
-            stage.ledger.probe("an operator retried")
-
-
-def _reauthorise(stage: Stage, process: Process, store: Store) -> None:
-    """Do what `crm connect` does, when the CRM has closed itself to us."""
-    if stage.crm.authorised and not stage.sight.is_stopped():
-        return
-    line = Line(process, stage.crm, stage.dice, stage.ledger, 1)
-    ports = replace(_ports(stage, process, store, line), clock=SkewedClock(process))
-    stage.crm.authorised = True
-    stage.tried(lambda: door.reconnect(engine.begin(ports)))
-    stage.ledger.probe("authorised again")

@@ -38,6 +38,7 @@ CLASSES = (
     "policy",
     "hidden",
     "unlisted",
+    "second_thoughts",
 )
 
 
@@ -117,7 +118,7 @@ _HEAVY = {
 """Top chances of what would drown everything else; all others go up to a sixth."""
 
 
-_LATER = ("own_marker", "refused", "swizzle", "policy", "hidden", "unlisted")
+_LATER = ("own_marker", "refused", "swizzle", "policy", "hidden", "unlisted", "second_thoughts")
 """Classes with dice of their own, so that the other draws of a seed stay what they were."""
 
 

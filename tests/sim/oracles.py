@@ -126,7 +126,7 @@ class Verdict:
         for said in self.ledger.said:
             if said.quote not in self.published or said.operation is None:
                 continue
-            if self._is_in_hand(said.quote, said.deal):
+            if self._is_in_hand(said.quote, said.deal, said.version):
                 continue
             if not self._arrived(said.quote, said.version):
                 raise Broken("G2a", f"{said} never arrived, and nobody is told")
@@ -139,7 +139,7 @@ class Verdict:
         )
         for row in newest:
             known = (row["quote"], row["version"]) in self.ledger.written
-            if not known and not self._is_in_hand(row["quote"], row["deal"]):
+            if not known and not self._is_in_hand(row["quote"], row["deal"], row["version"]):
                 raise Broken("G2a", f"{row} stands here and never went out")
 
     def the_crm_shows_the_newest(self) -> None:
@@ -148,7 +148,7 @@ class Verdict:
         for said in (one for quote, one in newest.items() if quote in self.published):
             ref = self.records[said.deal]["crm_ref"]
             there = self.crm.now("deal", ref) if ref else None
-            if self._is_in_hand(said.quote, said.deal) or there is None:
+            if self._is_in_hand(said.quote, said.deal, said.version) or there is None:
                 continue
             if there.gone:
                 continue
@@ -167,11 +167,15 @@ class Verdict:
         """Whether this version or a newer one has stood in the CRM."""
         return any(one == quote and number >= version for one, number in self.ledger.written)
 
-    def _is_in_hand(self, quote: str, deal: str) -> bool:
-        """Whether a person is asked, or has decided: then it need not go on by itself."""
-        ops = [op for op in self.operations if op["entity_id"] in (quote, deal)]
-        dropped = any(op["id"] in self.sight.dropped for op in ops)
-        return bool({quote, deal} & self.about) or dropped
+    def _is_in_hand(self, quote: str, deal: str, version: int) -> bool:
+        """Whether a person is asked, or has dropped it: then it need not go on by itself.
+
+        Who drops a version means none that comes after it; without its deal no quote can go.
+        """
+        dropped = [op for op in self.operations if op["id"] in self.sight.dropped]
+        quotes = [op["version"] for op in dropped if op["entity_id"] == quote]
+        without = any(op["kind"] == "create_deal" and op["entity_id"] == deal for op in dropped)
+        return bool({quote, deal} & self.about) or without or max(quotes, default=0) >= version
 
     # --- the mirror -------------------------------------------------------------------------------
 

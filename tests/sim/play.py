@@ -14,11 +14,12 @@ from traceback import extract_tb
 
 import structlog
 
-from tests.sim.actors import Stage, one_more_sync, operating, selling, syncing
+from tests.sim.actors import Stage, one_more_sync, selling, syncing
 from tests.sim.crm import Crm
 from tests.sim.faults import Dice, Profile
 from tests.sim.home import Home, copied, make_template
 from tests.sim.ledger import Broken, Ledger
+from tests.sim.operators import operating
 from tests.sim.oracles import Verdict, Watch
 from tests.sim.people import people, policy_changes, swizzles, touch_everything
 from tests.sim.scheduler import Process, Scheduler

@@ -58,6 +58,16 @@ class Sight:
         """Give the items that wait for a person."""
         return self.rows("SELECT * FROM item WHERE state <> 'resolved' ORDER BY seq")
 
+    def settled(self) -> list[str]:
+        """Give the items that a person has settled."""
+        sql = "SELECT id FROM item WHERE state = 'resolved' AND resolved_by IN ('oda', 'olaf')"
+        return self.column(f"{sql} ORDER BY seq")
+
+    def unsettled(self) -> list[str]:
+        """Give the operations that were not delivered, nor replaced, nor dropped."""
+        sql = "SELECT id FROM outbox WHERE state NOT IN ('delivered', 'superseded', 'discarded')"
+        return self.column(f"{sql} ORDER BY seq")
+
     def operations(self) -> list[Row]:
         """Give the outbox in its order."""
         found = self.rows("SELECT * FROM outbox ORDER BY seq")
