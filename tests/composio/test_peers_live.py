@@ -67,6 +67,10 @@ requests_per_ten_seconds = 1000000
     (folder / "mappings").mkdir(exist_ok=True)
     own = hubspot_world.OWN if portal else salesforce_world.OWN
     (folder / "mappings" / "main.toml").write_text(own)
+    return opened_in(folder)
+
+
+def opened_in(folder: Path) -> Quotey:
     return open_quotey(cwd=folder, environ={"QUOTEY_CONNECTIONS__MAIN__API_KEY": KEY})
 
 
@@ -450,3 +454,45 @@ def test_what_changes_while_it_is_read_is_met_by_this_run_or_the_next(
         met |= {one.crm_ref: one.payload for one in page.records}
     held = world.adapter.read_records(Entity.ACCOUNT, tuple(refs), call=CALL).records
     assert met == {one.crm_ref: one.payload for one in held}
+
+
+# --- whose records they are -----------------------------------------------------------------------
+
+
+def test_an_account_that_opens_another_portal_is_neither_read_nor_written(tmp_path: Path) -> None:
+    with closing(HubSpotWorld()) as world, opened(world, tmp_path) as quotey:
+        [deal] = deals_of(world, 1)
+        quotey.sync()
+        quotey.deal_update(deal, {"name": "Mine"})
+        own = world.core.portal.settings
+        world.core.portal.settings = msgspec.structs.replace(own, portal_id=999)
+        world.edit(Entity.DEAL, deal, {"name": "Of somebody else"})
+        report = quotey.sync()
+        assert report.exit_code == ExitCode.REAUTH
+        assert "portal 999" in report.failures[0].warning
+        assert quotey.deal_show(deal).record.local["name"] == "Mine"
+        assert writes(world) == 0
+        world.core.portal.settings = own
+        quotey.connect()
+        assert quotey.sync().exit_code == ExitCode.DONE
+        assert writes(world) == 1
+
+
+SANDBOX = "https://acme--test.sandbox.my.salesforce.com"
+
+
+def test_settings_that_name_another_org_are_refused_before_anything_is_asked(
+    tmp_path: Path,
+) -> None:
+    """A sandbox holds the ids of its production org: only the address tells them apart."""
+    with closing(SalesforceWorld()) as world:
+        with opened(world, tmp_path) as quotey:
+            quotey.sync()
+        world.core.log.clear()
+        toml = tmp_path / "quotey.toml"
+        toml.write_text(toml.read_text().replace(SITE, SANDBOX))
+        with opened_in(tmp_path) as quotey:
+            report = quotey.sync()
+        assert report.exit_code == ExitCode.NEEDS_PERSON
+        assert "acme--test" in report.failures[0].warning
+        assert world.core.log == []

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quotey.contract.counting import counted
-from quotey.contract.moments import moment, moment_text
+from quotey.contract.moments import LONGEST_LEASE, is_ahead, moment, moment_text
 from quotey.contract.visible import written_out
 
 HERE = timezone(timedelta(hours=2))
+NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -83,3 +84,20 @@ def test_a_moment_reads_the_same_from_its_kept_text(at: datetime) -> None:
 )
 def test_what_steers_a_terminal_or_turns_a_line_is_written_out(text: str, written: str) -> None:
     assert written_out(text) == written
+
+
+@pytest.mark.parametrize(
+    ("until", "ahead"),
+    [
+        (None, False),
+        (NOON - timedelta(seconds=1), False),
+        (NOON, False),
+        (NOON + timedelta(microseconds=1), True),
+        (NOON + LONGEST_LEASE, True),
+        (NOON + LONGEST_LEASE + timedelta(microseconds=1), False),
+    ],
+)
+def test_a_moment_lies_ahead_within_what_may_last_and_no_further(
+    until: datetime | None, ahead: bool
+) -> None:
+    assert is_ahead(until, NOON, timedelta(hours=1)) is ahead

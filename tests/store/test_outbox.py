@@ -333,7 +333,7 @@ def test_claiming_and_counting_use_the_partial_indexes(store: Store) -> None:
         sql = store._db._sql[name]
         named = dict.fromkeys(
             ("connection", "now", "until", "limit", "lane", "entity", "entity_id", "ids", "hold",
-             "fingerprint"), "x",
+             "fingerprint", "too_far"), "x",
         )  # fmt: skip
         plan = store._db.connection.execute(f"EXPLAIN QUERY PLAN {sql}", named).fetchall()
         assert any(index in str(step) for step in plan), (name, plan)

@@ -190,6 +190,22 @@ def test_the_second_request_of_an_operation_is_gated_too(synced: World) -> None:
     assert synced.op(op).state is OpState.QUEUED
 
 
+def test_settings_that_open_another_organisation_are_refused_until_they_are_put_right(
+    synced: World,
+) -> None:
+    synced.adapter = bend(synced.stub, identity="org one")
+    assert synced.sync().exit_code == 0
+    op = synced.quote(synced.deal("D-1").id)
+    seen: list[str] = []
+    synced.adapter = bend(watched(synced.stub, seen.append), identity="org two")
+    report = synced.sync()
+    assert (report.exit_code, seen) == (3, [])
+    assert "mirrors org one; its settings name org two" in report.failures[0].warning
+    assert synced.op(op).attempts == 0
+    synced.adapter = bend(synced.stub, identity="org one")
+    assert synced.sync().outbound.delivered == 1
+
+
 def test_asking_with_a_transaction_open_is_our_bug(synced: World) -> None:
     with synced.store.transaction(), pytest.raises(AssertionError):
         door.ask(synced.run(), answering(None), timeout=1)

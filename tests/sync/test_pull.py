@@ -171,6 +171,24 @@ def test_a_deal_merged_into_another_is_a_tombstone_and_its_quote_a_persons_affai
     assert item.remote_value == "D-2"
 
 
+def test_a_deal_that_moves_to_another_currency_is_taken_and_nothing_is_converted(
+    synced: World,
+) -> None:
+    synced.quote(synced.deal("D-1").id)
+    synced.sync()
+    before, amount = quotes_of(synced), synced.deal("D-1").local["amount"]
+    synced.crm.set("deal", "D-1", {"currency": "USD"})
+    assert synced.sync().exit_code == 0
+    assert (synced.deal("D-1").local["currency"], synced.deal("D-1").local["amount"]) == (
+        "USD",
+        amount,
+    )
+    told = fields_of(synced.events("record.updated")[-1])["currency"]
+    assert (told["winner"], told["local"]) == ("USD", "EUR")
+    assert quotes_of(synced) == before
+    assert synced.remote("deal", "D-1")["quote_currency"] == "EUR"
+
+
 def test_a_record_missing_from_the_answer_is_not_deleted(synced: World) -> None:
     synced.adapter = pages_of(synced, records=(), has_more=False)
     assert synced.sync().exit_code == 0

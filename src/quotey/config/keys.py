@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from quotey.contract.moments import LONGEST_LEASE
+
 
 def _text(raw: object) -> str:
     if not isinstance(raw, str) or not raw.strip():
@@ -70,7 +72,10 @@ KEYS: dict[str, tuple[Callable[[object], object], str]] = {
         "let `home` be on a network file system, for one process only; default false",
     ),
     "demo": (_flag, "use the stub although credentials of a live CRM are set; default false"),
-    "limits.lease_seconds": (_whole(8, 3600), "how long one process holds a run or an operation"),
+    "limits.lease_seconds": (
+        _whole(8, int(LONGEST_LEASE.total_seconds())),
+        "how long one process holds a run or an operation",
+    ),
     "limits.attempts": (_whole(1, 100), "sent requests of one operation before it is dead"),
     "limits.window_hours": (_whole(1, 720), "hours after which an operation is dead"),
     "limits.examine_minutes": (

@@ -145,6 +145,15 @@ class CrmAdapter(Protocol):
 
 
 @runtime_checkable
+class Identified(Protocol):
+    """An adapter that knows from its settings whose records it opens; not every one does."""
+
+    @property
+    def identity(self) -> str:
+        """The organisation or database, as a person knows it; the same at every opening."""
+
+
+@runtime_checkable
 class Surveying(Protocol):
     """An adapter that can say how its CRM defines what the mapping uses, property by property."""
 

@@ -1,11 +1,11 @@
-"""How a moment is written for a person, in every sentence, table and page: in UTC, to the second.
+"""How a moment is written for a person, in every sentence and on every page; which are believed.
 
 JSON documents and the audit keep ISO 8601; nothing is parsed here.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 def moment(at: datetime) -> str:
@@ -27,3 +27,20 @@ def moment_text(text: str) -> str:
         return moment(datetime.fromisoformat(text))
     except ValueError:
         return text
+
+
+LONGEST_LEASE = timedelta(hours=1)
+"""No lease is given for longer; settings cannot ask for more."""
+
+
+def is_ahead(until: datetime | None, now: datetime, longest: timedelta) -> bool:
+    """Say whether what was to last until a moment, and for `longest` at most, still lasts.
+
+    A moment further ahead than that was noted by a clock that has been set back since; whoever
+    believed it would wait for as long as that jump was (reliability 2.C).
+
+    >>> at = datetime(2026, 1, 15, 12, tzinfo=UTC)
+    >>> [is_ahead(at + timedelta(hours=h), at, LONGEST_LEASE) for h in (0, 1, 24)]
+    [False, True, False]
+    """
+    return until is not None and now < until <= now + longest

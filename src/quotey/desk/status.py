@@ -22,8 +22,10 @@ from quotey.contract.journal import (
     SyncPhase,
     SyncState,
 )
+from quotey.contract.moments import is_ahead
 from quotey.contract.reconciliation import ItemState
 from quotey.contract.sweep import Sweep, SweepCounts
+from quotey.decide.retry import DEFAULTS
 from quotey.desk.ports import DeskPorts
 from quotey.desk.stuck import Facts, Stuck, stuck
 from quotey.store.items import ItemGroup
@@ -229,7 +231,7 @@ def _mapping_problem(desk: DeskPorts, connection: str) -> str:
 
 
 def _ahead(moment: datetime | None, now: datetime) -> datetime | None:
-    return moment if moment is not None and moment > now else None
+    return moment if is_ahead(moment, now, DEFAULTS.rate_cap) else None
 
 
 def _entity(desk: DeskPorts, name: str, state: SyncState) -> EntityStatus:

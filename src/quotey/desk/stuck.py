@@ -22,7 +22,8 @@ from quotey.contract.journal import (
     SyncPhase,
     SyncState,
 )
-from quotey.contract.moments import moment
+from quotey.contract.moments import LONGEST_LEASE, is_ahead, moment
+from quotey.decide.retry import DEFAULTS
 
 _SYNC = ("quotey crm sync",)
 
@@ -96,7 +97,9 @@ def _parked(parked: tuple[Parked, ...]) -> tuple[Stuck, ...]:
 
 def _limited(row: ConnectionRow, now: datetime) -> tuple[Stuck, ...]:
     until = row.rate_limited_until
-    if row.state == ConnectionState.AUTH_STOPPED or until is None or until <= now:
+    if row.state == ConnectionState.AUTH_STOPPED or until is None:
+        return ()
+    if not is_ahead(until, now, DEFAULTS.rate_cap):
         return ()
     why = f"it asked us to wait until {moment(until)}"
     return (Stuck(what="the CRM limits our requests", why=why, next=_SYNC),)
@@ -111,7 +114,7 @@ def _run(state: SyncState, row: ConnectionRow, now: datetime) -> tuple[Stuck, ..
         why = f"{state.error_class or 'interrupted'}: {state.error} [{state.correlation_id}]"
         steps, code = _remedy(state.error_class, row)
         return (Stuck(what=f"{what} failed", why=why, next=steps, exit_code=code),)
-    if state.phase == SyncPhase.SYNCING and state.lease_until and state.lease_until <= now:
+    if state.phase == SyncPhase.SYNCING and not is_ahead(state.lease_until, now, LONGEST_LEASE):
         why = f"its run died; it goes on where it stopped [{state.correlation_id}]"
         return (Stuck(what=f"{what} was cut off", why=why, next=_SYNC),)
     return ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from quotey.contract.journal import LateLook
+from quotey.contract.moments import LONGEST_LEASE
 from quotey.store.database import Database
 from quotey.store.shapes import Cell, Shape, to_text, to_text_or_none, to_time
 
@@ -43,6 +44,7 @@ class Looks:
         params: dict[str, Cell] = {
             "connection": connection,
             "now": to_text(now),
+            "too_far": to_text(now + LONGEST_LEASE),
             "until": to_text(until),
         }
         return next(iter(LATE_LOOK.read_all(self._db.write_rows("looks_claim", params))), None)

@@ -14,6 +14,7 @@ from msgspec import UNSET, UnsetType
 from quotey.contract.errors import ErrorClass
 from quotey.contract.fields import Entity
 from quotey.contract.journal import PENDING, Hold, Operation, OpState
+from quotey.contract.moments import LONGEST_LEASE
 from quotey.store.database import Database
 from quotey.store.shapes import Cell, Shape, from_json, texts, to_text, to_text_or_none, to_time
 
@@ -131,8 +132,14 @@ class Outbox:
         return self._db.write("outbox_settle", params) == 1
 
     def expired(self, connection: str, now: datetime) -> tuple[Operation, ...]:
-        """Give operations whose lease ran out; `settle` them with the token that they carry."""
-        return self._read("outbox_expired", connection=connection, now=to_text(now))
+        """Give operations whose lease ran out; `settle` them with the token that they carry.
+
+        Also those that seem leased for longer than any lease lasts (`moments.is_ahead`).
+        """
+        too_far = to_text(now + LONGEST_LEASE)
+        return self._read(
+            "outbox_expired", connection=connection, now=to_text(now), too_far=too_far
+        )
 
     def set_state(  # noqa: PLR0913 - one column each
         self,

@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from quotey.contract import moments
-from quotey.contract.adapter import Call
+from quotey.contract.adapter import Call, Identified
 from quotey.contract.errors import ErrorClass, RemoteFailure
 from quotey.contract.journal import AuditEvent, ConnectionRow, ConnectionState, Hold, OpState
 from quotey.sync.heard import heard, unforeseen
@@ -36,6 +36,12 @@ def connection(run: Run) -> ConnectionRow:
     """Give what all processes know of this connection; a new one is active."""
     row = run.store.connections.get(run.connection)
     return row or ConnectionRow(name=run.connection, provider=run.ports.adapter.provider)
+
+
+def identity(run: Run) -> str:
+    """Say whose records the adapter opens, "" where it cannot know without asking."""
+    adapter = run.ports.adapter
+    return adapter.identity if isinstance(adapter, Identified) else ""
 
 
 def ask(
@@ -102,8 +108,8 @@ def _wait_with_jitter(run: Run, again: int) -> None:
 def refuse_if_closed(run: Run) -> None:
     """Raise AUTH or RATE_LIMIT as `RemoteFailure` when no request may be sent now.
 
-    PERMANENT when the connection was begun with another CRM: what is kept of it, demo data for one,
-    is never taken for this one's (SEC-44).
+    PERMANENT when the connection was begun with another CRM, or another organisation of it: what is
+    kept of that, demo data for one, is never taken for this one's (SEC-44; reliability 2.C).
     """
     row = connection(run)
     provider = run.ports.adapter.provider
@@ -114,18 +120,31 @@ def refuse_if_closed(run: Run) -> None:
             "Nothing was sent.",
             error_class=ErrorClass.PERMANENT,
         )
+    opened = identity(run)
+    if row.identity and opened and row.identity != opened:
+        raise RemoteFailure(
+            f"Connection {row.name} mirrors {row.identity}; its settings name {opened} now. Give "
+            "that a `home` of its own, or another connection's name. Nothing was sent.",
+            error_class=ErrorClass.PERMANENT,
+        )
     if row.state == ConnectionState.AUTH_STOPPED:
         raise RemoteFailure(
             f"Connection {row.name} is stopped until it is authorised again.",
             error_class=ErrorClass.AUTH,
         )
-    now = run.now()
-    if row.rate_limited_until is not None and row.rate_limited_until > now:
+    until = _closed_until(run, row)
+    if until is not None:
         raise RemoteFailure(
-            f"The CRM asked us to wait until {moments.moment(row.rate_limited_until)}.",
+            f"The CRM asked us to wait until {moments.moment(until)}.",
             error_class=ErrorClass.RATE_LIMIT,
-            retry_after=row.rate_limited_until - now,
+            retry_after=until - run.now(),
         )
+
+
+def _closed_until(run: Run, row: ConnectionRow) -> datetime | None:
+    """Say until when a penalty runs; none is longer than its cap, whatever a clock once said."""
+    until = row.rate_limited_until
+    return until if moments.is_ahead(until, run.now(), run.limits.retry.rate_cap) else None
 
 
 def _learn(run: Run, failed: RemoteFailure) -> None:
@@ -149,7 +168,7 @@ def penalty(run: Run, retry_after: timedelta | None) -> timedelta:
 def _close_until(run: Run, until: datetime) -> None:
     with run.store.transaction():
         row = connection(run)
-        later = max(until, row.rate_limited_until or until)
+        later = max(until, _closed_until(run, row) or until)
         run.store.connections.put(msgspec.structs.replace(row, rate_limited_until=later))
         note(run, "connection.rate_limited", until=moment(later))
     log.warning("rate limited", cid=run.correlation_id, until=moment(later))

@@ -83,8 +83,10 @@ def release(run: Run) -> int:
         row = door.connection(run)
         if row.state is not ConnectionState.AUTH_STOPPED:
             released += run.store.outbox.release(run.connection, Hold.AUTH)
+        known = msgspec.structs.replace(row, identity=row.identity or door.identity(run))
+        if known != row or row.fingerprint != fingerprint:
+            run.store.connections.put(msgspec.structs.replace(known, fingerprint=fingerprint))
         if row.fingerprint != fingerprint or released:
-            run.store.connections.put(msgspec.structs.replace(row, fingerprint=fingerprint))
             note(run, "operations.released", released=released, fingerprint=fingerprint)
     return released
 

@@ -20,6 +20,7 @@ from quotey.contract.errors import (
 )
 from quotey.contract.fields import Entity
 from quotey.contract.journal import SyncDirection, SyncPhase, SyncState
+from quotey.contract.moments import LONGEST_LEASE, is_ahead
 from quotey.decide.lifecycle import SyncEvent, move
 from quotey.sync.door import moment, note
 from quotey.sync.ports import Run
@@ -75,8 +76,8 @@ def _free(run: Run, entity: Entity, direction: SyncDirection) -> SyncState:
 
 def has_died(run: Run, state: SyncState) -> bool:
     """Whether the run that has it in work let its lease run out."""
-    expired = state.lease_until is None or state.lease_until <= run.now()
-    return state.phase is SyncPhase.SYNCING and expired
+    held = is_ahead(state.lease_until, run.now(), LONGEST_LEASE)
+    return state.phase is SyncPhase.SYNCING and not held
 
 
 def interrupted(run: Run, state: SyncState) -> SyncState:

@@ -47,6 +47,7 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `low` and `high` bound the window under way; `place` is the last id or page token of the lane.
     `read_to`, `gone_at`, `full_at` say up to when changes, recycle bin and everything have been
     read; `started` is the server's time at the beginning of the run. `lost` waits to be told.
+    `account` is whose records they are, where the provider tells.
     """
 
     format: int = FORMAT
@@ -59,6 +60,7 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     gone_at: int = 0
     full_at: int = 0
     lost: tuple[Lost, ...] = ()
+    account: str = ""
 
     @property
     def is_first(self) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import cast
+from urllib.parse import urlsplit
 
 from quotey.adapters.tryton.definitions import Definitions
 from quotey.adapters.tryton.listing import Listing
@@ -68,6 +69,8 @@ class TrytonAdapter:
         self, rpc: Rpc, settings: TrytonSettings, mapping: CrmMapping, connection: str
     ) -> None:
         self._rpc = rpc
+        host = urlsplit(settings.base_url).hostname or ""
+        self.identity = f"Tryton database {settings.database} on {host}"
         self._shapes = {entity: shape_of(mapping, entity) for entity in READ}
         self._mapper = Mapper(mapping, connection)
         self._mapping = mapping

@@ -13,7 +13,7 @@ UPDATE late_look SET lease_token = lease_token + 1, lease_until = :until
 WHERE seq = (
     SELECT seq FROM late_look AS look
     WHERE connection = :connection AND due_at <= :now
-        AND (lease_until IS NULL OR lease_until <= :now)
+        AND (lease_until IS NULL OR lease_until <= :now OR lease_until > :too_far)
         AND NOT EXISTS (
             SELECT 1 FROM outbox AS flying
             WHERE flying.connection = look.connection AND flying.lane = look.lane

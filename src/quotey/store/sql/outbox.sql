@@ -91,7 +91,8 @@ SELECT seq, id, connection, lane, kind, entity, entity_id, version, key, payload
     hold, fingerprint, attempts, created_at, due_at, first_sent_at, sent_at, lease_token,
     lease_until, error_class, error, replaces, actor, correlation_id, finished_at
 FROM outbox
-WHERE connection = :connection AND state = 'leased' AND lease_until <= :now
+WHERE connection = :connection AND state = 'leased'
+    AND (lease_until <= :now OR lease_until > :too_far)
     AND state IN ('leased', 'unknown') -- so that the index is used
 ORDER BY seq;
 

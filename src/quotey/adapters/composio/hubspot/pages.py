@@ -63,7 +63,7 @@ class Pages:
         if cursor.lost:
             return self._answer(entity, _told(cursor, limit))
         if cursor.lane is Lane.REST:
-            cursor = begin(cursor, self._server_time(call), self._settings)
+            cursor = self._begin(cursor, call)
         read = {Lane.FULL: self._full, Lane.CHANGES: self._changes, Lane.GONE: self._gone}
         return self._answer(entity, read[cursor.lane](shape, cursor, limit, call))
 
@@ -79,15 +79,24 @@ class Pages:
             has_more=cursor.lane is not Lane.REST or bool(cursor.lost),
         )
 
-    def _server_time(self, call: Call) -> int:
-        """Ask for the server's clock: a window bounded by ours would lose records (2H)."""
+    def _begin(self, cursor: Cursor, call: Call) -> Cursor:
+        """Ask for the server's clock: a window bounded by ours would lose records (2H).
+
+        And whose records they are: raises RemoteFailure (auth) when the account opens another
+        portal than the one that was read so far (reliability 2.C).
+        """
         op = self._portal.ops.portal()
         reply = self._portal.ask(op, call)
+        account = as_text(as_doc(reply.doc).get("portalId"))
+        if account and cursor.account not in ("", account):
+            why = f"the account opens portal {account}; portal {cursor.account} is mirrored here"
+            raise self._portal.failure(Failed(kind=Kind.AUTH, message=why, code="another"), op)
         if reply.server_ts is None:
             raise self._portal.failure(
                 Failed(kind=Kind.MALFORMED, message="the answer names no time"), op
             )
-        return milliseconds(reply.server_ts)
+        begun = begin(cursor, milliseconds(reply.server_ts), self._settings)
+        return msgspec.structs.replace(begun, account=account or cursor.account)
 
     # --- lanes ------------------------------------------------------------------------------------
 

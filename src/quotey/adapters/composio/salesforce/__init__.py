@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from quotey.adapters.composio.budget import CONNECTION, Rate
 from quotey.adapters.composio.call import ComposioCaller
 from quotey.adapters.composio.opening import World, open_caller, open_door
 from quotey.adapters.composio.ops import Failed, Op
-from quotey.adapters.composio.salesforce.adapter import SalesforceAdapter
+from quotey.adapters.composio.salesforce.adapter import SalesforceAdapter, identity_of
 from quotey.adapters.composio.salesforce.errors import judge
 from quotey.adapters.composio.salesforce.ops import Ops
 from quotey.adapters.composio.settings import SalesforceSettings
@@ -41,4 +39,4 @@ def identify(settings: SalesforceSettings, door: Door, world: World) -> str | tu
     outcome = _caller(settings, door, world).call(op, PATIENCE)
     if isinstance(outcome, Failed):
         return outcome, op
-    return f"Salesforce org {urlsplit(settings.instance_url).hostname or ''}"
+    return identity_of(settings)

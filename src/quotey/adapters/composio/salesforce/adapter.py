@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import cast
+from urllib.parse import urlsplit
 
 from quotey.adapters.composio.call import Caller
 from quotey.adapters.composio.cursor import EPOCH
@@ -53,6 +54,11 @@ CALLS = {
 """Requests that one operation takes when all goes well, looking before and after included."""
 
 
+def identity_of(settings: SalesforceSettings) -> str:
+    """Name the org: it is known by its own address, to which every request goes."""
+    return f"Salesforce org {urlsplit(settings.instance_url).hostname or ''}"
+
+
 class SalesforceAdapter:
     """A `CrmAdapter` on one org. `on_close` gives the connections back."""
 
@@ -73,6 +79,7 @@ class SalesforceAdapter:
         self._caller = caller
         self._mapper = Mapper(mapping, connection)
         self._pages = Pages(self._org, settings, self.provider)
+        self.identity = identity_of(settings)
         self._listing = Listing(self._org, settings)
         self._quotes = Quotes(self._org, settings)
         self._writes = Writes(self._org, self._mapper, settings)
