@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from decimal import Decimal
 from pathlib import Path
@@ -250,6 +251,7 @@ def test_an_attachments_digest_and_size_are_fixed_when_it_is_attached(
     current = quotes.show(world.desk, made.quote.id).quote.current
     assert (current.attachment_ref, current.attachment_bytes) == ("folder/offer.pdf", 5)
     op = world.op(answer.operation_id)
+    assert current.attachment_sha256 == hashlib.sha256(b"offer").hexdigest()
     assert op.payload["attachment_sha256"] == current.attachment_sha256
     assert op.payload["attachment_bytes"] == "5"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import apsw
 import pytest
 
 from tests.cli.terminal import Terminal
@@ -103,3 +105,19 @@ def test_a_failure_shows_neither_sql_nor_steps_but_its_correlation_id(
     assert not [
         word for word in ("Traceback", 'File "', "SELECT ", "sqlite_schema") if word in said
     ]
+
+
+@pytest.mark.parametrize("words", [("crm", "sync"), ("crm", "status"), ("quote", "list")])
+def test_a_statement_that_fails_is_not_shown(tmp_path: Path, words: tuple[str, ...]) -> None:
+    quotey = Terminal(tmp_path)
+    assert quotey("crm", "sync").code == 3
+    intruder = apsw.Connection(str(tmp_path / ".quotey" / "quotey.db"))
+    for table in ("quote", "sync_state", "connection"):
+        intruder.execute(f"ALTER TABLE {table} RENAME TO gone_{table}")
+    intruder.close()
+    for more in ((), ("--json",)):
+        ran = quotey(*words, *more)
+        assert ran.code == 7
+        said = ran.out + ran.err
+        assert "c_" in said
+        assert not re.search(r"(?i)\bselect\b|\bwhere\b|\binsert\b|Traceback", said)

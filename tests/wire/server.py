@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
+
 Answer = Callable[[socket.socket], None]
 
 
@@ -95,3 +97,15 @@ def plain(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
     """Give the bytes of an answer."""
     lines = [f"HTTP/1.1 {status}", f"content-length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
+
+
+def noting_look_ups(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Let no name be found, and give the list of those that were asked for, as it grows."""
+    names: list[object] = []
+
+    def ask(host: object, *_words: object, **_more: object) -> list[object]:
+        names.append(host)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", ask)
+    return names

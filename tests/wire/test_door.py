@@ -15,7 +15,7 @@ import pytest
 
 from quotey.contract.secret import Secret
 from quotey.wire import Answered, Caps, Door, NotSent, Request, Unknown, retry_after
-from tests.wire.server import answering, plain
+from tests.wire.server import answering, noting_look_ups, plain
 
 KEY = Secret("ak_canary")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,26 +62,29 @@ def test_a_cookie_is_not_kept(door: Door) -> None:
         assert b"cookie" not in server.heard[1].lower()
 
 
-def test_a_proxy_of_the_environment_is_not_used(
-    door: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    door = Door(frozenset(), loopback=True)  # made now: an environment is read at the start
     with answering(plain(b"ok")) as server:
         assert isinstance(door.send(ask(server.url)), Answered)
+        assert b"proxy" not in server.heard[0].lower()
+    door.close()
 
 
 def test_a_password_file_of_the_environment_is_not_read(
-    door: Door, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     kept = tmp_path / ".netrc"
     kept.write_text("default login ann password canary\n")
     kept.chmod(0o600)
     monkeypatch.setenv("NETRC", str(kept))
     monkeypatch.setenv("HOME", str(tmp_path))
+    door = Door(frozenset(), loopback=True)  # made now: an environment is read at the start
     with answering(plain(b"ok")) as server:
         door.send(ask(server.url))
         assert b"authorization" not in server.heard[0].lower()
+    door.close()
 
 
 def test_what_cannot_be_reached_was_not_sent(door: Door) -> None:
@@ -136,7 +139,7 @@ def test_one_deadline_holds_for_an_answer_that_drips(door: Door, begun: bytes) -
     def drip(line: socket.socket) -> None:
         line.sendall(begun or b"HTTP/1.1 200 OK\r\nx: ")
         line.settimeout(0.05)
-        while True:
+        for _ in range(60):  # three seconds, then it hangs up
             line.sendall(b".")
             try:
                 if line.recv(1) == b"":
@@ -201,8 +204,12 @@ def test_a_packed_answer_is_unpacked(door: Door) -> None:
         "nonsense",
     ],
 )
-def test_only_named_hosts_are_asked_over_tls(door: Door, url: str) -> None:
+def test_only_named_hosts_are_asked_over_tls(
+    door: Door, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up = noting_look_ups(monkeypatch)
     assert isinstance(door.send(ask(url)), NotSent)
+    assert looked_up == [], "it is refused before anybody is asked about it"
 
 
 def test_this_machine_is_asked_only_where_that_was_said() -> None:
@@ -213,8 +220,12 @@ def test_this_machine_is_asked_only_where_that_was_said() -> None:
         assert server.heard == []
 
 
-def test_a_header_cannot_smuggle_another(door: Door) -> None:
+@pytest.mark.parametrize("value", ["1\r\nx-b: 2", "1\nx-b: 2", "1\rx-b: 2", "a\x00", "\x7f", "é"])
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_header_cannot_smuggle_another(door: Door, value: str, hidden: bool) -> None:
     with answering(plain(b"")) as server:
-        request = Request(method="GET", url=server.url, headers={"x-a": "1\r\nx-b: 2"})
-        assert isinstance(door.send(request), NotSent)
+        given = Secret(value) if hidden else value
+        outcome = door.send(Request(method="GET", url=server.url, headers={"x-a": given}))
         assert server.heard == []
+    # In our words: the library below refuses some of these too, but is not what this stands on.
+    assert outcome == NotSent("Nothing was sent: the header x-a holds what a header cannot.")
