@@ -50,7 +50,17 @@ CONTROLS: dict[str, tuple[tuple[str, ...], str]] = {
         "none yet: the mutants that were tried are caught by the failing disks alone",
     ),
     "io-errors-": (("a_commit_that_failed_is_called_done",), ""),
-    "kills": ((), "none yet: what a missing look or an early note spoils, the late look mends"),
+    "kills": (
+        (
+            "killed_answered_before_the_commit",
+            "killed_outbox_row_in_a_second_transaction",
+            "killed_noted_after_sending",
+            "killed_done_before_sending",
+            "killed_a_new_key_for_every_attempt",
+            "killed_the_dead_keep_their_lease",
+        ),
+        "",
+    ),
     "power-cuts-migration": (("a_migration_may_be_half_done",), ""),
     "power-cuts": (
         ("commits_are_not_synced",),
@@ -58,7 +68,7 @@ CONTROLS: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "sim": ((), "ten mutants that are named `simulated_…`"),
     "stops-": (
-        ("processes_no_late_look",),
+        ("stopped_no_fence_on_settle", "stopped_a_note_needs_no_lease", "processes_no_late_look"),
         "*fenced off* counts what the fence refused, *written again* what landed late, and repairs",
     ),
 }

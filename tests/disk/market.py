@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -27,11 +26,12 @@ from quotey.store import open_store
 from quotey.testing.simulators.clock import RunningClock
 from quotey.testing.simulators.core import Core
 from quotey.testing.simulators.exchange import Broken, Request, Response
+from quotey.testing.simulators.hubspot import HubSpotCore
 from quotey.testing.simulators.rig import Rig, build_rig
 from quotey.testing.simulators.server import serve
 from tests.disk.day import Told
 from tests.machine.later import LaterClock
-from tests.machine.shop import ROOT, furnish
+from tests.machine.shop import PATHS, furnish
 
 Wanted = Callable[[Request], bool]
 
@@ -100,6 +100,8 @@ class Market:
     gates: tuple[Gate, ...]
     seconds: float = 0.0
     told: set[Told] = field(default_factory=set)
+    made: set[str] = field(default_factory=set)
+    """The names of the deals that sellers were told they have made."""
     synced: int = 0
 
     @property
@@ -111,7 +113,7 @@ class Market:
     def environ(self) -> dict[str, str]:
         """What a seller finds in the environment."""
         key = {"QUOTEY_CONNECTIONS__MAIN__API_KEY": self.rig.api_key}
-        return {**os.environ, **key, "PYTHONPATH": str(ROOT)}
+        return {**os.environ, **key, "PYTHONPATH": PATHS}
 
     def start(self, seed: int) -> subprocess.Popen[str]:
         """Let a seller begin."""
@@ -124,37 +126,23 @@ class Market:
             text=True,
         )
 
-    def hear(self, process: subprocess.Popen[str], *, died_of: int) -> int:
-        """Read to the end what a seller has told; gives how many lines."""
+    def hear(self, process: subprocess.Popen[str], *, died_of: int, heard: str = "") -> int:
+        """Read to the end what a seller has told beyond what was heard; gives how many lines."""
+        if process.stdout is not None and heard:
+            heard += process.stdout.read()
         out, err = process.communicate(timeout=60)
         assert process.returncode == -died_of, (process.returncode, err)
-        lines = [json.loads(line) for line in out.splitlines(keepends=True) if line.endswith("\n")]
+        told = (heard + out).splitlines(keepends=True)
+        lines = [json.loads(line) for line in told if line.endswith("\n")]
         for line in lines:
-            if line == "synced":
-                self.synced += 1
-            else:
-                self.told.add((line[0], line[1], line[2]))
+            match line:
+                case [quote, version, total]:
+                    self.told.add((quote, version, total))
+                case {"deal": name}:
+                    self.made.add(name)
+                case _:
+                    self.synced += 1
         return len(lines)
-
-    def kill_one(self, seed: int, *, requests: int, after: float) -> int:
-        """Kill a seller so many seconds after so many of its requests; gives how much it told."""
-        process = self.start(seed)
-        enough = len(self.rig.vendor.log) + requests
-        self.wait_for(lambda: len(self.rig.vendor.log) >= enough, process)
-        time.sleep(after)
-        process.send_signal(signal.SIGKILL)
-        return self.hear(process, died_of=signal.SIGKILL)
-
-    def kill_at(self, seed: int, wanted: Wanted, *, carried: bool) -> int:
-        """Kill a seller that waits for the answer to such a request, carried out or lost."""
-        for gate in self.gates:
-            gate.arm(wanted, carried_first=carried, dropped=not carried)
-        process = self.start(seed)
-        self.wait_for(lambda: any(gate.caught.is_set() for gate in self.gates), process)
-        process.send_signal(signal.SIGKILL)
-        for gate in self.gates:
-            gate.release()
-        return self.hear(process, died_of=signal.SIGKILL)
 
     @contextmanager
     def here(self) -> Iterator[Quotey]:
@@ -179,6 +167,7 @@ class Market:
         with open_store(self.database, role="desk") as store:
             assert store.admin.check() == ()
         assert not self.lost(), f"acknowledged and lost: {self.lost()}"
+        assert not self.unfounded(), f"delivered, and never taken by the CRM: {self.unfounded()}"
         assert self.written_twice() <= twice, Counter(self.writes()).most_common(3)
         if not twice:
             newest: dict[str, int] = {}
@@ -190,6 +179,15 @@ class Market:
         """Give what was acknowledged and is not there."""
         rows = self.rows("SELECT quote_id, version, total FROM quote_version")
         return self.told - {(str(one), int(str(number)), str(total)) for one, number, total in rows}
+
+    def unfounded(self) -> set[tuple[str, int]]:
+        """Give the versions that are called delivered and that the CRM has never taken (G2c)."""
+        rows = self.rows(
+            "SELECT entity_id, version FROM outbox "
+            "WHERE kind = 'write_quote' AND state = 'delivered'"
+        )
+        taken = {(write.quote, write.version) for write in self.writes()}
+        return {(str(quote), int(str(version))) for quote, version in rows} - taken
 
     def written_twice(self) -> int:
         """Count the writes that the CRM took again."""
@@ -223,6 +221,28 @@ class Market:
             "the CRM shows another version than the newest"
         )
 
+    def nobody_is_asked(self) -> None:
+        """Hold that no death of ours is left to a person, who would have to settle it (G16)."""
+        items = self.rows("SELECT conflict_type, detail FROM item WHERE state <> 'resolved'")
+        assert not items, f"a person is asked about {items}"
+
+    def deals_stand_once(self) -> None:
+        """Hold that what was told to be made was made, and that no command made two (G2b)."""
+        assert not self.made_twice(), f"made more than once: {self.names().most_common(3)}"
+        missing = self.made - self.names().keys()
+        assert not missing, f"told and never made: {missing}"
+
+    def made_twice(self) -> int:
+        """Count the deals that the CRM has once more under a name that only one command used."""
+        return sum(count - 1 for count in self.names().values())
+
+    def names(self) -> Counter[str]:
+        """Count the CRM's deals by their names."""
+        vendor = self.rig.vendor
+        assert isinstance(vendor, HubSpotCore)
+        deals = vendor.portal.records["deals"].values()
+        return Counter(deal.properties["dealname"] for deal in deals)
+
     def _rests(self) -> bool:
         self.seconds += 200
         with self.here() as quotey:
@@ -234,9 +254,13 @@ class Market:
         """Wait until something is to be seen, at most a minute."""
         end = time.monotonic() + 60
         while not what():
-            assert process.poll() is None, process.communicate()
+            self.lives(process)
             assert time.monotonic() < end, "it never happens"
             time.sleep(0.0005)
+
+    def lives(self, process: subprocess.Popen[str]) -> None:
+        """Hold that a seller has not ended by itself."""
+        assert process.poll() is None, process.communicate()
 
 
 @contextmanager

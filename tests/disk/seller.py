@@ -9,6 +9,7 @@ import json
 import os
 import random
 import sys
+from itertools import count
 from pathlib import Path
 
 from quotey.app.facade import Quotey, open_quotey
@@ -22,8 +23,11 @@ def tell(what: object) -> None:
     sys.stdout.flush()
 
 
-def sell(quotey: Quotey, chance: random.Random) -> None:
-    """Quote a deal, or revise its quote; then sync."""
+def sell(quotey: Quotey, chance: random.Random, name: str) -> None:
+    """Make a deal of that name; quote two deals, or revise their quotes; then sync."""
+    account = chance.choice(quotey.account_list(limit=100).records).id
+    quotey.deal_create(account, {"name": name, "stage": "open", "currency": "EUR"})
+    tell({"deal": name})
     for _ in range(2):
         deal = chance.choice(quotey.deal_list(limit=100).records).id
         known = [one for one in quotey.quote_list(deal).items if one.published]
@@ -44,8 +48,8 @@ def main(seconds: float, seed: int) -> None:
     with open_quotey(cwd=Path.cwd(), environ=dict(os.environ), clock=clock) as quotey:
         quotey.sync()
         tell("synced")
-        while True:
-            sell(quotey, chance)
+        for turn in count():
+            sell(quotey, chance, f"Deal {turn} of seller {seed}")
 
 
 if __name__ == "__main__":

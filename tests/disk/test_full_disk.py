@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.machine.shop import PLAIN, ROOT, Shop, furnish
+from tests.machine.shop import PATHS, PLAIN, Shop, furnish
 from tests.proof import keep
 
 LIMITS = range(0, 300_000, 25_000)
@@ -24,7 +24,7 @@ def _limited(shop: Shop, limit: int, *argv: str) -> tuple[int, str, str]:
     done = subprocess.run(
         [*PLAIN, *argv, "--json"],
         cwd=shop.folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": PATHS},
         capture_output=True,
         text=True,
         timeout=120,

@@ -14,7 +14,7 @@ import pytest
 
 from quotey.app.facade import Quotey
 from quotey.desk.quote_checks import QuoteTerms
-from quotey.testing.simulators.exchange import Request
+from tests.disk.deaths import DEATHS, LOOK, WRITE, Sign, at_any_moment
 from tests.disk.market import Market, opened
 from tests.proof import keep, size
 
@@ -31,24 +31,16 @@ class Stop:
     """
 
     name: str
-    sign: bytes
-    method: str
+    sign: Sign
     carried_first: bool
     late: bool = False
     """It lands over the newer version, which is then written again."""
 
-    def wanted(self, request: Request) -> bool:
-        """Tell the request, as the gateway hears it."""
-        said = request.target.encode() + request.body
-        return self.sign in said and b'"' + self.method.encode() + b'"' in said
 
-
-LOOK, WRITE = b"quotey_payload_digest", b"quotey_version"
-AFTER_THE_WRITE = Stop("after the write", WRITE, "PATCH", carried_first=True)
 STOP_AT = (
-    Stop("after the look", LOOK, "GET", carried_first=True),
-    Stop("before the write", WRITE, "PATCH", carried_first=False, late=True),
-    AFTER_THE_WRITE,
+    Stop("after the look", LOOK, carried_first=True),
+    Stop("before the write", WRITE, carried_first=False, late=True),
+    Stop("after the write", WRITE, carried_first=True),
 )
 
 
@@ -57,13 +49,17 @@ def test_sellers_that_are_killed_lose_nothing_and_write_nothing_twice(ram: Path)
     told = 0
     with opened(ram) as market:
         for turn in range(KILLS):
-            told += _kill(market, turn, chance) > 0
+            death = DEATHS[turn % len(DEATHS)] if market.database.exists() else at_any_moment
+            told += death(market, turn, chance) > 0
             market.seconds += 60
             if market.database.exists():
                 market.check()
         market.come_to_rest()
         market.check()
+        market.deals_stand_once()
+        market.nobody_is_asked()
         assert market.told, "no quote was acknowledged"
+        assert market.made, "no deal was made"
         keep(
             "kills",
             f"KILLS={KILLS} KEEP_PROOF=1 pytest tests/disk/test_processes.py -k killed",
@@ -72,17 +68,10 @@ def test_sellers_that_are_killed_lose_nothing_and_write_nothing_twice(ram: Path)
             kills_in_work=told,
             acknowledged=len(market.told),
             written=len(market.writes()),
-            written_twice=market.written_twice(),
+            deals_made=len(market.made),
+            doubled=market.written_twice() + market.made_twice(),
             lost=len(market.lost()),
         )
-
-
-def _kill(market: Market, turn: int, chance: random.Random) -> int:
-    """Kill at any moment; every third time while a write is on its way, or its answer is."""
-    if turn % 3 == 2:
-        return market.kill_at(turn, AFTER_THE_WRITE.wanted, carried=turn % 2 == 0)
-    requests, after = chance.randrange(1, 40), chance.uniform(0, 0.05)
-    return market.kill_one(turn, requests=requests, after=after)
 
 
 @pytest.mark.parametrize("stop", STOP_AT, ids=lambda stop: stop.name)
@@ -111,7 +100,7 @@ def test_a_seller_that_is_stopped_beyond_its_lease_changes_nothing_when_it_wakes
 
 def _stop_and_wake(market: Market, turn: int, stop: Stop) -> None:
     for gate in market.gates:
-        gate.arm(stop.wanted, carried_first=stop.carried_first)
+        gate.arm(stop.sign.wanted, carried_first=stop.carried_first)
     sleeper = market.start(turn)
     market.wait_for(lambda: any(gate.caught.is_set() for gate in market.gates), sleeper)
     sleeper.send_signal(signal.SIGSTOP)
@@ -120,13 +109,23 @@ def _stop_and_wake(market: Market, turn: int, stop: Stop) -> None:
         with market.here() as quotey:
             quotey.sync()
             _revise_all(market, quotey, f"{10 + turn}.75")
+    ended, asked = _ended(market), len(market.rig.vendor.log)
     sleeper.send_signal(signal.SIGCONT)
-    asked = len(market.rig.vendor.log)
     for gate in market.gates:
         gate.release()
     market.wait_for(lambda: len(market.rig.vendor.log) > asked + AWAKE, sleeper)
     sleeper.send_signal(signal.SIGKILL)
     market.hear(sleeper, died_of=signal.SIGKILL)
+    if not stop.late:
+        changed = {id_: row for id_, row in _ended(market).items() if ended.get(id_, row) != row}
+        assert not changed, f"changed after it had ended: {changed}"
+    assert market.fenced_off() > turn, "who came late was not told so"
+
+
+def _ended(market: Market) -> dict[object, object]:
+    """Give the operations that have ended, as they stand."""
+    rows = market.rows("SELECT id, * FROM outbox WHERE state IN ('delivered', 'superseded')")
+    return {id_: row for id_, *row in rows}
 
 
 def _revise_all(market: Market, quotey: Quotey, total: str) -> None:

@@ -26,6 +26,9 @@ from quotey.store import open_store
 from tests.machine.theatre import SPEC
 
 ROOT = Path(__file__).parents[2]
+PATHS = os.pathsep.join((str(ROOT / "src"), str(ROOT)))
+"""Where processes of these tests find the code: beside the tests, also where that is a copy of the
+tree that a mutant was planted in, and not where something else is installed."""
 PLAIN = (sys.executable, "-m", "quotey")
 DEALS = 24
 
@@ -83,7 +86,7 @@ class Shop:
         return subprocess.Popen(
             [*(PLAIN if plain else later), *argv],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": PATHS},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
