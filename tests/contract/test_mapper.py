@@ -386,6 +386,13 @@ def test_extras_are_small() -> None:
     assert len(msgspec.json.encode(found)) <= 4096
 
 
+def test_a_record_of_very_many_fields_is_read_and_a_very_deep_one_is_told() -> None:
+    many: dict[str, object] = {f"k{number}": number for number in range(65_536)}
+    assert len(_extras(many)) == 32
+    deep = b'{"props":{"name":"Acme"},"segment":"x","a":' + b"[" * 1_000 + b"]" * 1_000 + b"}"
+    assert "nested too deeply" in rejected(Entity.ACCOUNT, deep).problems[0].message
+
+
 def test_extras_are_shallow() -> None:
     deep: list[Any] = []
     for _ in range(300):

@@ -47,6 +47,12 @@ def read(transform: Transform, kind: FieldType, raw: object) -> object:
         (DateIn(format="epoch_ms"), "1773100800000", date(2026, 3, 10)),
         (DateIn(format="epoch_ms"), 1773100800000, date(2026, 3, 10)),
         (DateIn(format="%Y-%m-%dT%H:%M:%S%z"), "2026-03-10T01:00:00+0200", date(2026, 3, 9)),
+        # An hour that a clock skips, one that it shows twice, and midnight beside both.
+        (DateIn(format="iso", timezone="Europe/Berlin"), "2026-03-29T02:30:00", date(2026, 3, 29)),
+        (DateIn(format="iso", timezone="Europe/Berlin"), "2026-10-25T02:30:00", date(2026, 10, 25)),
+        (DateIn(format="iso", timezone="Europe/Berlin"), "2026-03-28T23:00Z", date(2026, 3, 29)),
+        (DateIn(format="iso", timezone="Europe/Berlin"), "2026-10-24T22:00Z", date(2026, 10, 25)),
+        (DateIn(format="iso", timezone="Europe/Berlin"), "2026-10-25T23:00Z", date(2026, 10, 26)),
     ],
 )
 def test_a_date_is_read(transform: DateIn, raw: object, day: date) -> None:
@@ -63,6 +69,9 @@ def test_a_date_is_read(transform: DateIn, raw: object, day: date) -> None:
         (DateIn(format="iso"), "0001-01-01T00:00:00+14:00"),
         (DateIn(format="epoch_ms"), "1_0"),
         (DateIn(format="epoch_ms"), "999999999999999"),
+        (DateIn(format="epoch_ms"), 1_773_100_800_000_000),
+        (DateIn(format="iso"), "2026-03-10T24:01:00Z"),
+        (DateIn(format="iso"), "2026-06-30T23:59:60Z"),
         (DateIn(format="epoch_ms"), "-5"),
         (DateIn(), None),
     ],

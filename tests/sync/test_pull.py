@@ -189,6 +189,16 @@ def test_a_deal_that_moves_to_another_currency_is_taken_and_nothing_is_converted
     assert synced.remote("deal", "D-1")["quote_currency"] == "EUR"
 
 
+def test_the_same_amount_written_otherwise_is_no_change_and_no_write(synced: World) -> None:
+    amount, head = synced.deal("D-1").local["amount"], synced.store.audit.head()
+    for text in (f"{amount}.00", f"{amount}.000000", f"0{amount}"):
+        synced.crm.set("deal", "D-1", {"amount": text})
+        assert synced.sync().entities[2].counts.updated == 0
+    assert synced.deal("D-1").local["amount"] == amount
+    assert synced.store.outbox.list("main") == ()
+    assert synced.store.audit.head() == head
+
+
 def test_a_record_missing_from_the_answer_is_not_deleted(synced: World) -> None:
     synced.adapter = pages_of(synced, records=(), has_more=False)
     assert synced.sync().exit_code == 0
