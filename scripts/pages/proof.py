@@ -46,8 +46,11 @@ CONTROLS: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "bad-input": (("a_reject_empties_the_mirror", "rejects_leave_no_item"), "(by their own tests)"),
     "full-disk": (
-        (),
-        "none yet: the mutants that were tried are caught by the failing disks alone",
+        (
+            "filled_a_commit_that_failed_is_called_done",
+            "filled_outbox_row_in_a_second_transaction",
+        ),
+        "",
     ),
     "io-errors-": (("a_commit_that_failed_is_called_done",), ""),
     "kills": (
