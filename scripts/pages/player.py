@@ -110,7 +110,12 @@ class Player:
         ended = subprocess.run(
             ["bash", "-c", command],
             cwd=self.folder,
-            env={"PATH": path, "USER": "kim", "HOME": str(self.folder)},
+            env={
+                "PATH": path,
+                "USER": "kim",
+                "HOME": str(self.folder),
+                "QUOTEY_ALLOW_ROOT": "true",  # a reader is not root
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -14,13 +14,15 @@ from pathlib import Path
 import pytest
 
 QUOTEY = [sys.executable, "-m", "quotey"]
+MEANT = {"QUOTEY_ALLOW_ROOT": "true"}
+"""Tests may run as root, which is told on stderr unless it is meant."""
 
 
 def run(folder: Path, *argv: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*QUOTEY, *argv],
         cwd=folder,
-        env={**os.environ, **environ},
+        env={**os.environ, **MEANT, **environ},
         capture_output=True,
         text=True,
         check=False,

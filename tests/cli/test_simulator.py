@@ -170,6 +170,7 @@ def test_it_serves_until_it_is_told_to_stop_which_is_no_failure(
     process = subprocess.Popen(
         [*QUOTEY, "crm", "simulator", "--port", "0", "--json"],
         cwd=tmp_path,
+        env={**os.environ, "QUOTEY_ALLOW_ROOT": "true"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

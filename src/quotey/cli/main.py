@@ -35,6 +35,12 @@ from quotey.cli.words import Common, split_common
 from quotey.config import load_settings
 from quotey.contract.errors import Diagnostic, ExitCode, QuoteyError, UsageError
 
+AS_ROOT = (
+    "Quotey runs as root, so that a fault in it could reach the whole machine. Run it as a user of "
+    "its own, or set `allow_root = true` (QUOTEY_ALLOW_ROOT) if root is meant."
+)
+"""Told once by a command, on stderr (reliability SEC-33)."""
+
 
 def main(
     argv: list[str],
@@ -44,13 +50,14 @@ def main(
     stdout: TextIO,
     stderr: TextIO,
     opener: Callable[..., Quotey] = open_quotey,
+    is_root: bool = False,
 ) -> int:
     """Run one command line and give its exit code (design section 7). Raises nothing.
 
     Everything it needs of the world comes in as an argument, so that tests run it in-process;
-    `opener` may bring another clock and other ids.
+    `opener` may bring another clock and other ids, `is_root` says whose process this is.
     """
-    turn = _Turn(environ, cwd, stdout, stderr, opener)
+    turn = _Turn(environ, cwd, stdout, stderr, opener, is_root)
     try:
         return turn.run(argv)
     except BrokenPipeError:
@@ -68,6 +75,7 @@ class _Turn:
     stdout: TextIO
     stderr: TextIO
     opener: Callable[..., Quotey]
+    is_root: bool
     common: Common = field(default_factory=Common)
     command: tuple[str, ...] = ()
     quotey: Quotey | None = None
@@ -85,6 +93,8 @@ class _Turn:
             return int(ExitCode.DONE)
         with self._open() as quotey:
             self.quotey = quotey
+            if self.is_root and not quotey.settings.allow_root:
+                tell_on(self.stderr)(AS_ROOT)
             answer = parsed.call(
                 quotey=quotey,
                 progress=progress_on(self.stderr),
@@ -229,6 +239,7 @@ def run() -> int:
         cwd=Path.cwd(),
         stdout=sys.stdout,
         stderr=sys.stderr,
+        is_root=hasattr(os, "geteuid") and os.geteuid() == 0,
     )
     try:
         sys.stdout.flush()

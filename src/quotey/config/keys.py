@@ -71,6 +71,7 @@ KEYS: dict[str, tuple[Callable[[object], object], str]] = {
         _flag,
         "let `home` be on a network file system, for one process only; default false",
     ),
+    "allow_root": (_flag, "say nothing when it is run as root, as in a container; default false"),
     "demo": (_flag, "use the stub although credentials of a live CRM are set; default false"),
     "limits.lease_seconds": (
         _whole(8, int(LONGEST_LEASE.total_seconds())),

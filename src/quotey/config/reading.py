@@ -175,6 +175,7 @@ class _Reading:
             log=msgspec.convert(self._group("log"), Log),
             source=path,
             allow_network_fs=bool(self.values.get("allow_network_fs", False)),
+            allow_root=bool(self.values.get("allow_root", False)),
             demo=bool(self.values.get("demo", False)),
             variables=frozenset(name for name, value in environ.items() if value),
         )

@@ -58,7 +58,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `home` holds the database; `mappings` the user's `<connection>.toml` files; `attachments` is
     the root that attachment references cannot leave; `actor` is the name in the audit log.
-    `allow_network_fs` lets the database lie where locks do not hold between machines. `demo`
+    `allow_network_fs` lets the database lie where locks do not hold between machines. `allow_root`
+    says that root is meant to run it. `demo`
     says that the stub is meant although credentials of a live CRM are at hand; `variables` are the
     names of what is set in the environment, without the values.
     """
@@ -75,5 +76,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log: Log = Log()
     source: Path | None = None
     allow_network_fs: bool = False
+    allow_root: bool = False
     demo: bool = False
     variables: frozenset[str] = frozenset()
