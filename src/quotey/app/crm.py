@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from quotey.app.alarm import tell
 from quotey.app.connecting import wait_of
 from quotey.app.listing import Listing
 from quotey.app.wiring import House
@@ -102,9 +103,13 @@ def audit(
 def audit_verify(house: House, head: str | None) -> ChainReport:
     """Walk the whole chain, up to a head that was noted if there is one, as `<seq>:<mac>`.
 
-    UsageError when it is not written like that.
+    What is broken is told in the log and noted as an event (`alarm`). UsageError when the head is
+    not written like that.
     """
-    return house.desk.audit.verify(None if head is None else _noted(head))
+    report = house.desk.audit.verify(None if head is None else _noted(head))
+    if not report.ok:
+        tell(house, (f"The audit chain breaks at event {report.broken_at}: {report.problem}.",))
+    return report
 
 
 def _noted(head: str) -> ChainHead:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from quotey.adapters import RemoteAccount
+from quotey.app.alarm import tell_of
 from quotey.app.wiring import DATABASE, House
 from quotey.contract.adapter import Surveying
 from quotey.contract.counting import counted
@@ -108,6 +109,7 @@ def _mapping(house: House) -> str:
 
 def _database(house: House) -> str:
     problems = house.desk.admin.check()
+    tell_of(house, problems)
     if problems:
         raise StoreError(
             f"{counted(len(problems), 'problem')} in {DATABASE}.",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from quotey.app.alarm import tell_of
 from quotey.app.wiring import DATABASE, House
 from quotey.contract.errors import Diagnostic, UsageError
 from quotey.contract.journal import AuditEvent
@@ -31,8 +32,13 @@ class Backup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check(house: House) -> DatabaseReport:
-    """Look at every page, key, mode and link. Raises StoreError when it cannot be opened."""
-    return _report(house, house.desk.admin.check())
+    """Look at every page, key, mode and link; alarm where somebody has been at the audit.
+
+    Raises StoreError when it cannot be opened.
+    """
+    problems = house.desk.admin.check()
+    tell_of(house, problems)
+    return _report(house, problems)
 
 
 def backup(house: House, to: Path) -> Backup:

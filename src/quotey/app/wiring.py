@@ -244,7 +244,7 @@ class House:
         from quotey.app.limits import sync_limits
         from quotey.sync import ports
 
-        self._start_log(correlation_id)
+        self.log_under(correlation_id)
         return ports.Ports(
             store=self.sync_store,
             adapter=self.adapter,
@@ -276,8 +276,8 @@ class House:
             return self.settings.log.level
         return "info" if self.watching else "error"
 
-    def _start_log(self, correlation_id: str) -> None:
-        """Configure logging; only what talks to the CRM logs, so nothing else pays for it."""
+    def log_under(self, correlation_id: str) -> None:
+        """Configure logging; only what talks to the CRM, or alarms, logs and pays for it."""
         from quotey.log import configure_log
 
         secrets = [v.reveal() for v in self.chosen.options.values() if isinstance(v, Secret)]

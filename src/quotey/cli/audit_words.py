@@ -196,6 +196,11 @@ def _restored(body: Body) -> str:
     return _joined("from", _text(body, "source"), "as", _text(body, "instance"))
 
 
+def _alarm(body: Body) -> str:
+    problems = body.get("problems")
+    return " ".join(map(str, problems)) if isinstance(problems, list) else ""
+
+
 _FAMILIES: dict[str, Callable[[Body], str]] = {
     "deal": _edited,
     "account": _edited,
@@ -206,6 +211,6 @@ _FAMILIES: dict[str, Callable[[Body], str]] = {
     "connection": _connection,
     "database": _restored,
     "sync": _run,
-    "audit": lambda body: _text(body, "reason", "why"),
+    "audit": lambda body: _text(body, "reason", "why") or _alarm(body),
 }
 """How each kind is said; a kind of its own comes before its family's."""

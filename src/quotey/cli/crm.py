@@ -220,6 +220,8 @@ def audit(  # noqa: PLR0913 - one filter each
 ) -> Answer:
     """List what was done, newest first, or check that nobody changed the list.
 
+    A list that was changed is noted in it as an event, and told on stderr.
+
     $ quotey crm audit deal/D-1001
     $ quotey crm audit --correlation-id c_7f3a0b12
     $ quotey crm audit --verify

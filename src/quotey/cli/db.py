@@ -14,7 +14,9 @@ from quotey.contract.errors import ExitCode
 
 
 def check(*, quotey: Injected) -> Answer:
-    """Look at every page, key, mode and link of the audit chain. Changes nothing.
+    """Look at every page, key, mode and link of the audit chain. Mends nothing.
+
+    That the audit was changed is noted in it as an event, and told on stderr.
 
     $ quotey db check
     """
