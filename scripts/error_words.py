@@ -166,5 +166,10 @@ CODES = [
     ("database_damaged", "A page of the file is damaged.", "Restore the newest sound backup."),
     ("database_reference_broken", "A row leads nowhere.", "Restore the newest sound backup."),
     ("file_open_to_others", "Others may read the file.", "`chmod 600` it."),
+    (
+        "log_too_long",
+        "The database's log cannot be emptied, because somebody reads it for too long.",
+        "End what has it open; nothing is lost.",
+    ),
 ]
 """Code of a diagnostic, meaning, and what to do; grouped by where it comes from."""

@@ -20,12 +20,14 @@ from quotey.contract.errors import (
     ConfigError,
     ErrorClass,
     ExitCode,
+    MappingError,
     NotFoundError,
     RemoteFailure,
     UsageError,
 )
 from quotey.contract.secret import Secret
 from tests.cli.terminal import Clock
+from tests.machine.shop import furnish
 
 
 @pytest.fixture
@@ -119,6 +121,49 @@ def test_progress_is_told_while_it_reads(tmp_path: Path) -> None:
     with open_quotey(cwd=tmp_path) as one:
         one.sync(progress=told.append)
     assert told
+
+
+@pytest.mark.parametrize("how", ["changed", "broken", "removed"])
+def test_a_mapping_that_changes_while_a_sync_runs_is_pinned_until_the_next(
+    tmp_path: Path, how: str
+) -> None:
+    """The run ends by the words with which it began; the next one has the new ones."""
+    file = furnish(tmp_path, latency=0) / "mappings" / "main.toml"
+    file.parent.mkdir()
+    file.write_text(SEGMENTS.format(word="small"), encoding="utf-8")
+    seen: list[str] = []
+
+    def meddle(progress: Progress) -> None:
+        if progress.step == "read" and progress.entity == "account" and not seen:
+            seen.append(progress.step)
+            file.unlink()
+            if how != "removed":
+                text = SEGMENTS.format(word="tiny") if how == "changed" else "provider ="
+                file.write_text(text, encoding="utf-8")
+
+    with open_quotey(cwd=tmp_path) as one:
+        assert one.sync(progress=meddle).exit_code == ExitCode.DONE
+        assert seen
+        assert segments(one) == {"small"}
+    with open_quotey(cwd=tmp_path) as one:
+        if how == "broken":
+            with pytest.raises(MappingError):
+                one.sync()
+        else:
+            assert one.sync().exit_code == ExitCode.DONE
+        words = {"changed": "tiny", "broken": "small", "removed": "smb"}
+        assert segments(one) == {words[how]}
+
+
+SEGMENTS = """
+provider = "stub"
+[account.fields.segment]
+transform = {{ kind = "value_map", values = {{ SMB = "{word}" }} }}
+"""
+
+
+def segments(one: Quotey) -> set[str | None]:
+    return {one.account_show(f"A-{n}").record.local["segment"] for n in range(1, 9)}
 
 
 def test_what_is_looked_for_must_be_said(opened: Quotey) -> None:

@@ -53,6 +53,35 @@ def test_a_quote_arrives_and_so_does_each_later_version(world: World) -> None:
     assert world.remote("deal", "D-1")["quote_version"] == 2
 
 
+@pytest.mark.parametrize("fault", ["timeout_before", "timeout_after"])
+def test_a_quote_that_is_cancelled_while_it_is_on_its_way_ends_cancelled_on_both_sides(
+    world: World, fault: str
+) -> None:
+    """What may have left is looked for and comes first; the end of the quote follows it."""
+    desk = desk_of(world)
+    made = quotes.create(desk, "D-1", QuoteTerms(total="90"))
+    world.crm.fail(fault, operation="write_quote")
+    world.sync()
+    quotes.change_status(desk, made.quote.id, "cancelled")
+    world.settle_down()
+    told = explain_quote(desk, made.quote.id)
+    assert [one.state for one in told.versions] == [OpState.DELIVERED, OpState.DELIVERED]
+    there = world.remote("deal", "D-1")
+    assert (there["quote_status"], there["quote_version"]) == ("cancelled", 2)
+    assert world.effects("write_quote") == 2
+
+
+def test_a_quote_that_is_cancelled_before_it_left_is_sent_as_cancelled_only(world: World) -> None:
+    desk = desk_of(world)
+    made = quotes.create(desk, "D-1", QuoteTerms(total="90"))
+    cancelled = quotes.change_status(desk, made.quote.id, "cancelled")
+    assert cancelled.superseded == (made.operation_id,)
+    assert [event.kind for event in world.events("operation.superseded")]
+    world.settle_down()
+    assert world.remote("deal", "D-1")["quote_status"] == "cancelled"
+    assert world.effects("write_quote") == 1
+
+
 def test_a_stale_write_is_revised_over_the_crms_version(world: World) -> None:
     desk = desk_of(world)
     made = quotes.create(desk, "D-1", QuoteTerms(total="90"))

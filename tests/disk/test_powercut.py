@@ -36,6 +36,15 @@ def test_a_power_cut_loses_nothing_that_was_acknowledged(ram: Path) -> None:
     assert cuts.came_to_rest == len(range(0, CUTS, CUTS // 25))
 
 
+def test_the_day_that_is_cut_is_full_of_checkpoints_and_closings(ram: Path) -> None:
+    """What is cut in the test above: the log is carried into the file, and taken away, often."""
+    _before, recorder = day.record(ram)
+    carried = [step for step in recorder.steps if (step.kind, step.name) == ("write", "quotey.db")]
+    taken_away = [step for step in recorder.steps if step.kind == "delete"]
+    assert len(carried) > 100
+    assert len([step for step in taken_away if step.name == "quotey.db-wal"]) > 5
+
+
 @pytest.mark.parametrize(("mode", "corrupts"), [("NORMAL", False), ("OFF", True)])
 def test_the_machine_sees_the_loss_where_the_disk_is_not_waited_for(
     ram: Path, monkeypatch: pytest.MonkeyPatch, mode: str, corrupts: bool

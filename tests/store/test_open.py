@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -230,3 +231,41 @@ def test_a_library_that_can_lose_commits_is_refused(
     monkeypatch.setattr(apsw, "sqlite_lib_version", lambda: "3.50.6")
     with pytest.raises(StoreError, match=r"SQLite 3\.50\.6 can lose committed data"):
         open_store(path, role="desk")
+
+
+@contextmanager
+def no_more_handles() -> Iterator[None]:
+    """Let this process open nothing more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = [os.open("/dev/null", os.O_RDONLY)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (taken[0] + 1, hard))
+    try:
+        with suppress(OSError):
+            while True:
+                taken.append(os.open("/dev/null", os.O_RDONLY))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for handle in taken:
+            os.close(handle)
+
+
+def test_where_no_handle_is_left_it_is_told_and_nothing_is_changed(path: Path) -> None:
+    with open_store(path, role="desk") as store, store.transaction():
+        store.tokens.once("before", "a")
+    with no_more_handles(), pytest.raises(StoreError):
+        open_store(path, role="desk")
+    with open_store(path, role="desk") as store:
+        assert store.tokens.find("before") == "a"
+        with no_more_handles(), store.transaction():
+            store.tokens.once("meanwhile", "b")
+        assert store.admin.check() == ()
+    with open_store(path, role="desk") as store:
+        assert store.tokens.find("meanwhile") == "b"
+
+
+def test_where_no_handle_is_left_no_half_home_is_made(path: Path) -> None:
+    with no_more_handles(), pytest.raises(StoreError):
+        open_store(path, role="desk")
+    with open_store(path, role="desk") as store:
+        assert store.admin.check() == ()

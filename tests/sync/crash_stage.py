@@ -135,6 +135,7 @@ def check(world: World, where: str) -> None:
     _mirror_is_the_crm(world, where)
     _every_version_once(world, where)
     _what_was_found_there_is_told(world, where)
+    _every_item_is_audited(world, where)
     _every_item_is_settled_once(world, where)
 
 
@@ -199,6 +200,13 @@ def picture(world: World) -> object:
     )
     payloads = {state.ref: state.payload for state in world.crm.list("deal")}
     return mirror, quotes, operations, waiting, payloads
+
+
+def _every_item_is_audited(world: World, where: str) -> None:
+    """Item and audit are committed together: there is never one without the other (CP-17)."""
+    told = {event.body["item"] for event in world.events("reconciliation.recorded")}
+    found = world.store.items.list(states=tuple(ItemState), limit=1000)
+    assert told == {item.id for item in found}, where
 
 
 def _every_item_is_settled_once(world: World, where: str) -> None:

@@ -323,6 +323,10 @@ def test_an_operation_that_was_cut_off_unsent_is_sent_by_the_next_drain(synced: 
     with pytest.raises(KeyboardInterrupt):
         synced.sync()
     assert (synced.op(op).state, synced.op(op).attempts) == (OpState.QUEUED, 0)
+    synced.adapter = synced.stub
+    synced.turn(seconds=3)
+    assert synced.sync().outbound.delivered == 1
+    assert synced.effects("write_quote") == 1
 
 
 def test_a_drain_that_cannot_even_let_go_leaves_it_to_the_leases(synced: World) -> None:

@@ -107,7 +107,7 @@ def _mapping(house: House) -> str:
     return f"sound, fingerprint {house.mapping.fingerprint}"
 
 
-def _database(house: House) -> str:
+def _database(house: House) -> Noted:
     problems = house.desk.admin.check()
     tell_of(house, problems)
     if problems:
@@ -116,7 +116,8 @@ def _database(house: House) -> str:
             next=("quotey db check",),
             diagnostics=problems,
         )
-    return f"sound, schema {house.desk.admin.schema_version()}"
+    admin = house.desk.admin
+    return Noted(f"sound, schema {admin.schema_version()}", admin.remarks())
 
 
 def _connection(house: House) -> str:

@@ -16,12 +16,13 @@ from quotey.store import restore as put_back
 
 
 class DatabaseReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a check found; no problems means that all is well."""
+    """What a check found; no problems means that all is well. `remarks` are no damage."""
 
     path: str
     schema_version: int
     library_version: str
     problems: tuple[Diagnostic, ...] = ()
+    remarks: tuple[Diagnostic, ...] = ()
 
 
 class Backup(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,4 +95,5 @@ def _report(house: House, problems: tuple[Diagnostic, ...]) -> DatabaseReport:
         schema_version=admin.schema_version(),
         library_version=admin.library_version(),
         problems=problems,
+        remarks=admin.remarks(),
     )

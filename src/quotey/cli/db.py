@@ -27,12 +27,14 @@ def check(*, quotey: Injected) -> Answer:
         screen.line(f"schema {answer.schema_version}, SQLite {answer.library_version}")
         for problem in answer.problems:
             screen.line(f"  {problem.message}  {problem.fix}", style="bad")
+        for remark in answer.remarks:
+            screen.line(f"  {remark.message}  {remark.fix}", style="warn")
 
     return Answer(
         data=answer,
         draw=draw,
         exit_code=ExitCode.DATABASE if answer.problems else ExitCode.DONE,
-        diagnostics=answer.problems,
+        diagnostics=(*answer.problems, *answer.remarks),
     )
 
 

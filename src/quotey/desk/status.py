@@ -163,6 +163,7 @@ def _status(desk: DeskPorts, name: str, provider: str, problem: str) -> Status:
             now=now,
             parked=store.schemas.parked(name),
             mapping_problem=problem,
+            database=store.admin.remarks(),
         )
     )
     return Status(

@@ -12,7 +12,7 @@ import msgspec
 
 from quotey.contract.counting import counted
 from quotey.contract.drift import Parked
-from quotey.contract.errors import ErrorClass, ExitCode
+from quotey.contract.errors import Diagnostic, ErrorClass, ExitCode
 from quotey.contract.journal import (
     ConnectionRow,
     ConnectionState,
@@ -41,7 +41,10 @@ class Stuck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a connection; `mapping_problem` is "" for a sound mapping."""
+    """What is known of a connection; `mapping_problem` is "" for a sound mapping.
+
+    `database` is what should be looked after about the file itself.
+    """
 
     connection: ConnectionRow
     states: tuple[SyncState, ...]
@@ -51,6 +54,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     mapping_problem: str = ""
     parked: tuple[Parked, ...] = ()
+    database: tuple[Diagnostic, ...] = ()
 
 
 def stuck(facts: Facts) -> tuple[Stuck, ...]:
@@ -66,7 +70,13 @@ def stuck(facts: Facts) -> tuple[Stuck, ...]:
         *_items(facts.open_items),
         *_never(facts.states),
         *_due(facts.outbox),
+        *(_file(one) for one in facts.database),
     )
+
+
+def _file(remark: Diagnostic) -> Stuck:
+    why = f"{remark.message.rstrip('.')}. {remark.fix.rstrip('.')}"
+    return Stuck(what="the database needs a look", why=why, next=("quotey db check",))
 
 
 def _stopped(row: ConnectionRow) -> tuple[Stuck, ...]:

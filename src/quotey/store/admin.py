@@ -16,6 +16,10 @@ from quotey.store.files import create, key_path, open_to_others
 from quotey.store.identity import Identity
 from quotey.store.schema import copy, expected_schema, schema_of
 
+LONG_LOG = 64 * 1024 * 1024
+"""Bytes of the write-ahead log from which on somebody is told: it is emptied at half of that,
+unless a reader stands in the way (reliability D13)."""
+
 _RESTORE = "Stop writing and restore the newest sound backup."
 
 
@@ -32,6 +36,28 @@ class Admin:
             *unsound(self._db, self._identity.key),
             *_found(self._db, self._identity.key, _altered),
             *_exposed(self._db.path),
+        )
+
+    def log_bytes(self) -> int:
+        """Give how long the write-ahead log is; 0 where there is none."""
+        try:
+            return self._db.path.with_name(f"{self._db.path.name}-wal").stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def remarks(self) -> tuple[Diagnostic, ...]:
+        """Tell what is no damage and should be looked after all the same."""
+        length = self.log_bytes()
+        if length < LONG_LOG:
+            return ()
+        return (
+            Diagnostic(
+                code="log_too_long",
+                severity=Severity.WARNING,
+                message=f"The log of the database has grown to {length // 2**20:,} MB: somebody "
+                "reads it for so long that it cannot be emptied.",
+                fix="End what has the database open for long, a tool of somebody else's perhaps.",
+            ),
         )
 
     def backup(self, to: Path) -> None:
