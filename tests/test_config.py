@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from quotey.app.options import read_options
+from quotey.app.options import read_options, secrets_of
 from quotey.config import Connection, Settings, load_settings
 from quotey.contract.errors import ConfigError, ExitCode
 from quotey.contract.secret import Secret
@@ -205,6 +205,60 @@ def test_a_secret_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
     )
 
 
+def key_file(folder: Path, text: str = "hunter2\n", bits: int = 0o600) -> Path:
+    file = folder / "key"
+    file.write_text(text, encoding="utf-8")
+    file.chmod(bits)
+    return file
+
+
+def refused_key(folder: Path, name: str = "key") -> str:
+    return option_problems(folder, api_key_file=name)["connections.main.api_key_file"]
+
+
+@pytest.mark.parametrize("bits", [0o604, 0o640, 0o620, 0o602, 0o601, 0o660, 0o777])
+def test_a_secret_file_is_its_owners_alone(tmp_path: Path, bits: int) -> None:
+    key_file(tmp_path, bits=bits)
+    assert "chmod 600" in refused_key(tmp_path)
+
+
+def test_a_secret_file_of_another_user_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = key_file(tmp_path)
+    if os.geteuid() == 0:  # who may give a file away; everybody else is taken for another
+        os.chown(file, 12_345, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 12_345)
+    assert "another user" in refused_key(tmp_path)
+
+
+def test_a_secret_file_that_is_no_plain_file_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "key", 0o600)
+    assert "not a plain file" in refused_key(tmp_path)
+    assert "not a plain file" in refused_key(tmp_path, "/dev/zero")
+    assert refused_key(tmp_path, ".")
+
+
+def test_a_secret_file_that_is_blank_or_endless_is_refused(tmp_path: Path) -> None:
+    key_file(tmp_path, " \n")
+    assert "is empty" in refused_key(tmp_path)
+    key_file(tmp_path, "x" * 65_537)
+    assert "65,536 bytes" in refused_key(tmp_path)
+
+
+def test_a_secret_file_may_be_named_by_a_link_as_containers_do(tmp_path: Path) -> None:
+    key_file(tmp_path)
+    (tmp_path / "link").symlink_to("key")
+    assert options(tmp_path, api_key_file="link").api_key.reveal() == "hunter2"
+
+
+def test_what_is_to_be_hidden_is_every_secret_wherever_it_came_from(tmp_path: Path) -> None:
+    key_file(tmp_path)
+    shop = options(tmp_path, api_key_file="key", pages=Secret("7"))
+    assert secrets_of(shop) == ("hunter2",), "a number of the environment is no secret"
+
+
 def test_a_secret_file_that_is_missing_is_told(tmp_path: Path) -> None:
     found = option_problems(tmp_path, api_key_file="key")
     assert "cannot be read" in found["connections.main.api_key_file"]
@@ -215,3 +269,21 @@ def test_secrets_are_equal_by_value_and_hide_it() -> None:
     assert Secret("a") != "a"
     assert len({Secret("a"), Secret("a")}) == 1
     assert "a1b2" not in f"{Secret('a1b2')}{Secret('a1b2')!r}"
+
+
+class Slow(str):
+    """A text that tells how long it was looked at, as a comparison sign by sign does."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        raise AssertionError("compared sign by sign")
+
+
+def test_secrets_are_compared_in_constant_time() -> None:
+    with pytest.raises(AssertionError):
+        assert Slow("a") == "a"
+    assert Secret(Slow("a")) == Secret(Slow("a"))
+    assert Secret(Slow("a")) != Secret(Slow("b"))
+    assert Secret("\udcff") != Secret("é")

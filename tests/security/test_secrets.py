@@ -10,6 +10,7 @@ import pickle
 import pprint
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
@@ -17,6 +18,7 @@ import pytest
 import structlog
 from rich.console import Console
 
+from quotey.app.facade import open_quotey
 from quotey.contract.secret import Secret
 from quotey.log import configure_log
 
@@ -108,3 +110,20 @@ def test_one_record_is_one_line_without_signs_that_steer(form: str, hostile: str
     said = logged(form, hostile, name=hostile)
     assert len(said.splitlines()) == 1
     assert not set("\r\x1b\u2028\u202e\x00") & set(said)
+
+
+@pytest.mark.parametrize("from_file", [False, True])
+def test_the_key_of_a_connection_is_hidden_in_the_log_wherever_it_came_from(
+    tmp_path: Path, from_file: bool
+) -> None:
+    lines = ["[connections.main]", 'provider = "hubspot"', *(['api_key_file = "key"'] * from_file)]
+    (tmp_path / "quotey.toml").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "key").write_text(f"{WORD}\n", encoding="utf-8")
+    (tmp_path / "key").chmod(0o600)
+    environ = {} if from_file else {"QUOTEY_CONNECTIONS__MAIN__API_KEY": WORD}
+    out = io.StringIO()
+    with open_quotey(cwd=tmp_path, environ=environ, log_to=out) as quotey:
+        quotey._house.log_under("c_1")
+        structlog.get_logger().error("refused", body=f"no such key: {WORD}")
+    assert "refused" in out.getvalue()
+    assert "canary" not in out.getvalue()

@@ -5,6 +5,7 @@ Secrets come from the environment or a secret file and from nowhere else (guaran
 
 from __future__ import annotations
 
+import os
 import stat
 from difflib import get_close_matches
 from pathlib import Path
@@ -90,10 +91,36 @@ def _secret_file(raw: object, folder: Path) -> Secret:
     """Read a secret from a file that nobody else may read."""
     path = folder / Path(str(raw.reveal() if isinstance(raw, Secret) else raw)).expanduser()
     try:
-        mode = path.stat().st_mode
-        text = path.read_text(encoding="utf-8").strip()
+        text = _content(path).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError("names a file that cannot be read") from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ValueError("names a file that others may read; chmod 600 it")
+    if not text:
+        raise ValueError("names a file that is empty")
     return Secret(text)
+
+
+def _content(path: Path) -> bytes:
+    """Open first, then judge what was opened: it can no longer be swapped (SEC-1)."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError("names what is not a plain file")
+        if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise ValueError("names a file that others may read; chmod 600 it")
+        if found.st_uid not in (os.geteuid(), ROOT):
+            raise ValueError("names a file of another user, who can change it; chown it")
+        content = file.read(LONGEST_SECRET + 1)
+    if len(content) > LONGEST_SECRET:
+        raise ValueError(f"names a file of more than {LONGEST_SECRET:,} bytes")
+    return content
+
+
+ROOT = 0
+LONGEST_SECRET = 65_536
+
+
+def secrets_of(options: msgspec.Struct) -> tuple[str, ...]:
+    """Give every secret of a provider's Settings, wherever it came from, to be hidden in logs."""
+    values = (getattr(options, info.name) for info in fields(options))
+    return tuple(value.reveal() for value in values if isinstance(value, Secret))

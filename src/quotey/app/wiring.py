@@ -18,7 +18,7 @@ import msgspec
 
 from quotey.adapters import Provider, discover
 from quotey.app.ids import new_correlation_id
-from quotey.app.options import read_options
+from quotey.app.options import read_options, secrets_of
 from quotey.app.places import place_of, shared_notes
 from quotey.config import Connection, Settings
 from quotey.contract.adapter import CrmAdapter, Sharing
@@ -280,15 +280,22 @@ class House:
         """Configure logging; only what talks to the CRM, or alarms, logs and pays for it."""
         from quotey.log import configure_log
 
-        secrets = [v.reveal() for v in self.chosen.options.values() if isinstance(v, Secret)]
         configure_log(
             level=self._log_level(),
             form=self.settings.log.format,
             stream=self._log_to or sys.stderr,
             correlation_id=correlation_id,
             mode=self.mode,
-            secrets=secrets,
+            secrets=self._hidden(),
         )
+
+    def _hidden(self) -> tuple[str, ...]:
+        """Give what no line may show; while the settings are broken, what the environment holds."""
+        try:
+            return secrets_of(self.options)
+        except ConfigError:
+            given = self.chosen.options.values()
+            return tuple(value.reveal() for value in given if isinstance(value, Secret))
 
 
 @contextmanager

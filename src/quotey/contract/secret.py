@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from hmac import compare_digest
 
 SECRET_TEXT = re.compile(
     r"(?i)\b(?:bearer|basic)\s+[\w.~+/=-]+|(?<=://)[^/@\s]+(?=@)|(?<=token=)[^&\s]+|(?<=key=)[^&\s]+"
@@ -80,7 +81,12 @@ class Secret:
         raise TypeError("A secret is not written into bytes.")
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
+        # How long it takes tells nothing of where two differ (reliability SEC-2).
+        return isinstance(other, Secret) and compare_digest(_bytes(other), _bytes(self))
 
     def __hash__(self) -> int:
         return hash(self._value)
+
+
+def _bytes(secret: Secret) -> bytes:
+    return secret.reveal().encode("utf-8", "surrogatepass")
