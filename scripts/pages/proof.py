@@ -16,6 +16,7 @@ BROKEN = (
     "lost",
     "corrupt",
     "doubled",
+    "written_twice",
     "reordered",
     "stalled",
     "missing",
@@ -37,6 +38,35 @@ and the mutants that show that their tests can fail, are in
 [what is promised](../explanation/guarantees.md); the generic mutants, module by module, in
 [generic mutants](mutation.md).
 """
+
+IN_SHORT: dict[str, tuple[str, tuple[str, ...]]] = {
+    "simulated worlds": (
+        "sim-part-",
+        (
+            "seeds",
+            "events",
+            "virtual_hours",
+            "crashes",
+            "acknowledged_versions",
+            "acknowledged_edits",
+            "quote_sends",
+            "crm_revisions",
+        ),
+    ),
+    "processes killed": ("kills", ("kills", "acknowledged", "written")),
+    "processes stopped beyond their lease": ("stops-", ("stops", "acknowledged", "fenced_off")),
+    "a long day": ("long-day", ("seconds", "kills", "stops", "faults", "acknowledged", "requests")),
+    "power cuts": ("power-cuts", ("cuts",)),
+    "errors of the disk": ("io-errors-", ("runs", "told")),
+    "a full disk": ("full-disk", ("runs", "refused")),
+    "bad input": ("bad-input", ("inputs",)),
+    "changes to the audit": ("audit-tampering", ("mutations",)),
+    "planted faults": ("mutants", ("mutants", "caught")),
+    "generic mutants": ("mutation", ("mutants", "killed")),
+}
+"""By kind of machine: how the names of its files begin, and which of its figures are summed up."""
+CONTROL = "negative control"
+"""How the mode of a run begins that must lose."""
 
 
 CONTROLS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -69,7 +99,7 @@ CONTROLS: dict[str, tuple[tuple[str, ...], str]] = {
         ("commits_are_not_synced",),
         "(by its own test); `NORMAL` must lose, `OFF` must corrupt",
     ),
-    "sim": ((), "ten mutants that are named `simulated_…`"),
+    "sim": ((), "all mutants that are named `simulated_…`, each with its law"),
     "stops-": (
         ("stopped_no_fence_on_settle", "stopped_a_note_needs_no_lease", "processes_no_late_look"),
         "*fenced off* counts what the fence refused, *written again* what landed late, and repairs",
@@ -80,10 +110,36 @@ CONTROLS: dict[str, tuple[tuple[str, ...], str]] = {
 
 def proof_page() -> str:
     """Write the page. Ends the script when a control names a mutant that does not exist."""
-    proofs = [json.loads(path.read_text("utf-8")) for path in sorted(PROOFS.glob("*.json"))]
-    rows = [_row(one) for one in proofs]
-    heads = ("machine", "tried", "broken", "again with")
-    return f"# Proof\n\n{MADE}\n{INTRO}\n{table(heads, rows)}\n{_controls()}"
+    paths = sorted(PROOFS.glob("*.json"))
+    proofs = {path.stem: json.loads(path.read_text("utf-8")) for path in paths}
+    short = table(("tried", "how often", "broken"), _in_short(proofs))
+    every = table(("machine", "tried", "broken", "again with"), [*map(_row, proofs.values())])
+    return (
+        f"# Proof\n\n{MADE}\n{INTRO}\n## In short\n\n{short}\n## Machine by machine\n\n{every}\n"
+        f"{_controls()}"
+    )
+
+
+def _in_short(proofs: dict[str, dict[str, object]]) -> list[tuple[str, ...]]:
+    """Sum up all machines of a kind, but for negative controls."""
+    rows: list[tuple[str, ...]] = []
+    for kind, (begins, names) in IN_SHORT.items():
+        runs = [
+            one
+            for stem, one in proofs.items()
+            if stem.startswith(begins) and not str(one.get("mode", "")).startswith(CONTROL)
+        ]
+        if runs:
+            tried = ", ".join(_said(name, _sum(runs, name)) for name in names)
+            counted = [name for name in BROKEN if any(name in one for one in runs)]
+            broken = ", ".join(_said(name, _sum(runs, name)) for name in counted)
+            rows.append((kind, tried, broken))
+    return rows
+
+
+def _sum(runs: list[dict[str, object]], name: str) -> float:
+    counts = [count for one in runs if isinstance(count := one.get(name), int | float)]
+    return round(sum(counts), 1)
 
 
 def _controls() -> str:
