@@ -83,6 +83,7 @@ CONTROLS: dict[str, tuple[tuple[str, ...], str]] = {
         "",
     ),
     "io-errors-": (("a_commit_that_failed_is_called_done",), ""),
+    "killed-syncs": (("killed_the_cursor_moves_first", "killed_a_token_is_kept_apart"), ""),
     "kills": (
         (
             "killed_answered_before_the_commit",

@@ -104,11 +104,14 @@ def _stop_and_wake(market: Market, turn: int, stop: Stop) -> None:
     sleeper = market.start(turn)
     market.wait_for(lambda: any(gate.caught.is_set() for gate in market.gates), sleeper)
     sleeper.send_signal(signal.SIGSTOP)
+    its_own = {
+        quote for (quote,) in market.rows("SELECT entity_id FROM outbox WHERE state = 'leased'")
+    }
     for _ in range(2):
         market.seconds += 90
         with market.here() as quotey:
             quotey.sync()
-            _revise_all(market, quotey, f"{10 + turn}.75")
+            _revise(market, quotey, its_own, f"{10 + turn}.75")
     ended, asked = _ended(market), len(market.rig.vendor.log)
     sleeper.send_signal(signal.SIGCONT)
     for gate in market.gates:
@@ -128,10 +131,11 @@ def _ended(market: Market) -> dict[object, object]:
     return {id_: row for id_, *row in rows}
 
 
-def _revise_all(market: Market, quotey: Quotey, total: str) -> None:
-    """Make something newer than what the sleeper is about to write."""
+def _revise(market: Market, quotey: Quotey, its_own: set[object], total: str) -> None:
+    """Make something newer than what the sleeper is about to write, or looks at."""
     for quote in quotey.quote_list().items:
-        if quote.published and str(quote.current.total) != total:
+        is_meant = not its_own or quote.id in its_own
+        if is_meant and quote.published and str(quote.current.total) != total:
             made = quotey.quote_revise(quote.id, QuoteTerms(total=total)).quote
             market.told.add((made.id, made.current.version, total))
 

@@ -6,6 +6,7 @@ What the parent was told is kept by the parent; what the CRM saw is read from th
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import signal
@@ -13,7 +14,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,10 @@ def furnish(folder: Path, *, latency: float) -> Path:
     return folder
 
 
+AT_A_COMMIT = 0.5
+"""How often somebody dies at a commit, and not at any moment."""
+
+
 @dataclass
 class Shop:
     """The folder, what its users were told, and how far ahead its clock is."""
@@ -70,8 +75,10 @@ class Shop:
     seconds: float = 0.0
     told: dict[tuple[str, int], str] = field(default_factory=dict)
     kills: Counter[str] = field(default_factory=Counter)
-    patience: dict[str, float] = field(default_factory=dict)
-    """By command, the longest that one is left alive now, in seconds."""
+    patience: dict[str, float] = field(
+        default_factory=lambda: {"crm commits": 8.0, "quote commits": 2.0}
+    )
+    """By command, the longest that one is left alive now, in seconds, and in commits."""
 
     @property
     def database(self) -> Path:
@@ -80,11 +87,12 @@ class Shop:
 
     # --- processes ------------------------------------------------------------------------------
 
-    def start(self, *argv: str, plain: bool = False) -> subprocess.Popen[str]:
-        """Start a command; unless `plain`, on a clock that is ahead."""
-        later = (sys.executable, "-m", "tests.machine.later", str(self.seconds))
+    def start(self, *argv: str, plain: bool = False, dies_at: int = 0) -> subprocess.Popen[str]:
+        """Start a command; unless `plain`, on a clock that is ahead. 0 = it dies at no commit."""
+        later = ("tests.machine.later", str(self.seconds))
+        ahead = ("tests.machine.dying", str(dies_at), *later) if dies_at else later
         return subprocess.Popen(
-            [*(PLAIN if plain else later), *argv],
+            [*(PLAIN if plain else (sys.executable, "-m", *ahead)), *argv],
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": PATHS},
             stdout=subprocess.PIPE,
@@ -104,17 +112,24 @@ class Shop:
     def kill(self, chance: random.Random, *argv: str) -> bool:
         """Start a command and kill it at random; False when it had ended before.
 
-        Who was killed gets longer next time, so that on a busy machine too some come far.
+        Every second dies at a commit of its own, so that what belongs in one commit is seen apart
+        where it is in two. Who was killed gets longer next time, so that on a busy machine too
+        some come far.
         """
-        process = self.start(*argv, "--json")
-        patience = self.patience.get(argv[0], 1.0)
-        try:
-            process.wait(chance.uniform(0.05, patience))
-        except subprocess.TimeoutExpired:
+        at_a_commit = self.database.exists() and chance.random() < AT_A_COMMIT
+        unit = f"{argv[0]} commits" if at_a_commit else argv[0]
+        patience = self.patience.get(unit, 1.0)
+        if at_a_commit:
+            number = math.ceil(chance.uniform(0, patience))
+            process = self.start(*argv, "--json", dies_at=number)
+        else:
+            process = self.start(*argv, "--json")
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(chance.uniform(0.05, patience))
             process.send_signal(signal.SIGKILL)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
         killed = process.returncode == -signal.SIGKILL
-        self.patience[argv[0]] = patience * (1.2 if killed else 0.8)
+        self.patience[unit] = patience * (1.2 if killed else 0.8)
         assert killed or process.returncode in (0, 3, 6), (argv, process.returncode, out, err)
         if killed:
             self.kills[argv[0]] += 1
@@ -173,16 +188,15 @@ class Shop:
         assert self.rows("PRAGMA foreign_key_check") == []
         with open_store(self.database, role="sync") as store:
             assert store.audit.verify().ok
-        kept = {
-            (quote, version): total
-            for quote, version, total in self.rows(
-                "SELECT quote_id, version, total FROM quote_version"
-            )
-        }
-        for key, total in self.told.items():
-            assert kept.get(key) == total, f"acknowledged {key} is not there"
+        assert not self.lost(), f"acknowledged {self.lost()} is not there"
         assert all(count == 1 for count in self.written().values()), self.written()
         assert all(count == 1 for count in self.keyed().values()), self.keyed()
+
+    def lost(self) -> set[tuple[str, int]]:
+        """Give the quote versions that were acknowledged and are not there as they were."""
+        rows = self.rows("SELECT quote_id, version, total FROM quote_version")
+        kept = {(quote, version): total for quote, version, total in rows}
+        return {key for key, total in self.told.items() if kept.get(key) != total}
 
     def sync_until_done(self, *, plain: bool = False) -> None:
         """Sync until nothing waits; nothing else is done for it."""
@@ -208,13 +222,20 @@ class Shop:
         written = self.written()
         for quote, version in published:
             assert written[quote, version] == 1, (quote, version)
-        [[mirrored]] = self.rows("SELECT count(*) FROM record WHERE entity = 'deal'")
-        with self.crm() as crm:
-            assert mirrored == len(crm.list("deal", limit=1000))
+        self.both_sides_agree()
         self.run("crm", "sync")  # sees its own last writes come back
         before = self._picture()
         self.run("crm", "sync")
         assert self._picture() == before, "a sync with nothing to do did something"
+
+    def both_sides_agree(self) -> None:
+        """Hold that every deal is here as it is there, in what only the CRM changes (G3)."""
+        rows = self.rows("SELECT crm_ref, local FROM record WHERE entity = 'deal'")
+        with self.crm() as crm:
+            there = {deal.ref: deal.payload["stage"] for deal in crm.list("deal", limit=1000)}
+        assert {ref: json.loads(local)["stage"] for ref, local in rows} == there
+        missed = self.rows("SELECT entity, examples FROM sweep WHERE missed_total > 0")
+        assert not missed, f"a sweep had to bring what reading had missed: {missed}"
 
     def _picture(self) -> object:
         return self.rows("SELECT * FROM record ORDER BY id"), self.written()

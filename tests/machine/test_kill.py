@@ -14,14 +14,28 @@ from pathlib import Path
 import pytest
 
 from tests.machine.shop import DEALS, Shop, furnish
+from tests.proof import keep, size
 
-KILLS = 25
+KILLS = size("SYNC_KILLS", every_run=25, soak=200)
 
 
 def test_a_sync_that_is_killed_again_and_again_loses_nothing_and_does_nothing_twice(
     tmp_path: Path,
 ) -> None:
-    _kill_often(Shop(furnish(tmp_path, latency=0.02)), random.Random(7), KILLS)  # noqa: S311 - chance
+    shop = Shop(furnish(tmp_path, latency=0.02))
+    _kill_often(shop, random.Random(7), KILLS)  # noqa: S311 - chance, not secrecy
+    written, keyed = shop.written(), shop.keyed()
+    keep(
+        "killed-syncs",
+        f"SYNC_KILLS={KILLS} KEEP_PROOF=1 pytest tests/machine/test_kill.py -k again",
+        kills=shop.kills.total(),
+        syncs=shop.kills["crm"],
+        quote_commands=shop.kills["quote"],
+        acknowledged=len(shop.told),
+        written=written.total(),
+        lost=len(shop.lost()),
+        doubled=written.total() - len(written) + keyed.total() - len(keyed),
+    )
 
 
 @pytest.mark.soak
