@@ -36,6 +36,9 @@ COPIED = ("src", "tests", "examples", "scripts", "docs", "pyproject.toml", "READ
 PASSED, FAILED, INTERRUPTED = 0, 1, 2
 """What pytest ends with; INTERRUPTED when a test file could not be imported."""
 
+ALL_OF_THEM = 3600
+"""Seconds that the tests of all mutants may take together, machines of real crashes among them."""
+
 RED = re.compile(r"(?:FAILED|ERROR) (.*)")
 
 
@@ -146,7 +149,7 @@ def _run_and_say(whole: Path, mutant: Mutant) -> Verdict:
 
 def _why_not_green(whole: Path, mutants: list[Mutant]) -> str:
     tests = dict.fromkeys(test for mutant in mutants for test in mutant.tests)
-    code, output = _pytest(whole, tests)
+    code, output = _pytest(whole, tests, patience=ALL_OF_THEM)
     return "" if code == PASSED else "\n".join([_last(output), *_reds(output)])
 
 
@@ -191,7 +194,7 @@ def _copy(source: Path, tree: Path) -> None:
             shutil.copy(path, tree / name)
 
 
-def _pytest(tree: Path, tests: Iterable[str]) -> tuple[int, str]:
+def _pytest(tree: Path, tests: Iterable[str], *, patience: int = 600) -> tuple[int, str]:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=no", "-rfE"]
     ran = subprocess.run(
         [*command, *tests],
@@ -199,7 +202,7 @@ def _pytest(tree: Path, tests: Iterable[str]) -> tuple[int, str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=600,
+        timeout=patience,
         env={
             "PYTHONPATH": str(tree / "src"),
             "PATH": "/usr/bin:/bin",

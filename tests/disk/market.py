@@ -102,6 +102,7 @@ class Market:
     told: set[Told] = field(default_factory=set)
     made: set[str] = field(default_factory=set)
     """The names of the deals that sellers were told they have made."""
+    sellers: list[subprocess.Popen[str]] = field(default_factory=list)
     synced: int = 0
 
     @property
@@ -117,7 +118,7 @@ class Market:
 
     def start(self, seed: int) -> subprocess.Popen[str]:
         """Let a seller begin."""
-        return subprocess.Popen(
+        seller = subprocess.Popen(
             [sys.executable, "-m", "tests.disk.seller", str(self.seconds), str(seed)],
             cwd=self.folder,
             env=self.environ,
@@ -125,6 +126,8 @@ class Market:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.sellers.append(seller)
+        return seller
 
     def hear(self, process: subprocess.Popen[str], *, died_of: int, heard: str = "") -> int:
         """Read to the end what a seller has told beyond what was heard; gives how many lines."""
@@ -275,7 +278,12 @@ def opened(folder: Path) -> Iterator[Market]:
     with serve(cast("Sequence[Core]", gates), 0) as url:
         text = quotey_toml(rig, url) + "\n[limits]\nlease_seconds = 40\n"
         (folder / "quotey.toml").write_text(text, encoding="utf-8")
-        yield _AheadMarket(folder, rig, gates, ahead)
+        market = _AheadMarket(folder, rig, gates, ahead)
+        try:
+            yield market
+        finally:
+            for seller in market.sellers:
+                seller.kill()  # whom a red test has left behind, stopped perhaps
 
 
 class _AheadMarket(Market):
