@@ -177,7 +177,10 @@ def selling(stage: Stage, actor: str, commands: int) -> Callable[[Process], None
                 process.wait(stage.dice.between("commands", 0.0, 16.0))
                 if deal_ids := stage.sight.ids("deal"):
                     left[0] -= 1
-                    _command(stage, stage.desk(process, store, actor), deal_ids)
+                    desk = stage.desk(process, store, actor)
+                    _command(stage, desk, deal_ids)
+                    if stage.dice.strikes("lock"):
+                        _lock(stage, desk, deal_ids)
 
     return body
 
@@ -201,6 +204,15 @@ def _command(stage: Stage, desk: DeskPorts, deal_ids: list[str]) -> None:
             stage.tried(
                 lambda: locks.lock(desk, f"deal/{deal}", "name", duration="1h", reason="talks")
             )
+
+
+def _lock(stage: Stage, desk: DeskPorts, deal_ids: list[str]) -> None:
+    """Freeze a field of a deal, for so short that some locks run out within the play."""
+    dice = stage.dice.stream("locks")
+    place, name = f"deal/{dice.choice(deal_ids)}", dice.choice(["name", "amount", "stage"])
+    span = dice.choice(["1m", "5m", "1h"])
+    if stage.tried(lambda: locks.lock(desk, place, name, duration=span, reason="talks")):
+        stage.ledger.probe("a field was locked")
 
 
 def _edit(stage: Stage, desk: DeskPorts, entity: str, id_: str, name: str, value: str) -> None:

@@ -39,6 +39,7 @@ CLASSES = (
     "hidden",
     "unlisted",
     "second_thoughts",
+    "lock",
 )
 
 
@@ -114,11 +115,21 @@ _HEAVY = {
     "disk_full": 0.02,
     "auth": 0.01,
     "refused": 0.03,
+    "second_thoughts": 0.6,
 }
-"""Top chances of what would drown everything else; all others go up to a sixth."""
+"""Top chances of what would drown everything else, or is seldom asked; others go up to a sixth."""
 
 
-_LATER = ("own_marker", "refused", "swizzle", "policy", "hidden", "unlisted", "second_thoughts")
+_LATER = (
+    "own_marker",
+    "refused",
+    "swizzle",
+    "policy",
+    "hidden",
+    "unlisted",
+    "second_thoughts",
+    "lock",
+)
 """Classes with dice of their own, so that the other draws of a seed stay what they were."""
 
 

@@ -12,6 +12,7 @@ WANTED = (
     *(f"fault {name}" for name in CLASSES),
     "a contact moved to a new account",
     "a contact was deleted",
+    "a field was locked",
     "a met marker was replaced",
     "a decision was taken back",
     "a paused process was overtaken",

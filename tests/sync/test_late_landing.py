@@ -16,7 +16,7 @@ import pytest
 
 from quotey.contract.dto import MarkerReading, QuoteMarker
 from quotey.contract.errors import ErrorClass, Outcome, RemoteFailure
-from quotey.contract.journal import Operation, OpState
+from quotey.contract.journal import Hold, Operation, OpState
 from quotey.contract.mapping_file import parse_mapping
 from quotey.contract.reconciliation import ConflictType
 from quotey.store import Store, open_store
@@ -253,6 +253,28 @@ def test_what_a_later_version_will_meet_is_left_to_it_while_it_still_waits(two: 
     assert (looks(two), two.items()) == (0, ())
     two.sync()
     assert [item.operation_id for item in two.items()] == [new.id]
+
+
+@pytest.mark.parametrize(
+    ("state", "pause"),
+    [(OpState.QUEUED, timedelta(seconds=90)), (OpState.HELD, timedelta(hours=1))],
+)
+def test_a_look_behind_a_later_version_comes_again_and_seldom_where_that_one_is_held(
+    two: World, state: OpState, pause: timedelta
+) -> None:
+    """A person may take days to mend it; a request each minute and a half would see nothing new."""
+    new = follow(two, lose(two))
+    two.crm.land()
+    newest = two.quote(two.deal("D-1").id, "70", quote_id=new.entity_id)
+    hold = Hold.OPERATOR if state is OpState.HELD else None
+    with two.store.transaction():
+        two.store.outbox.set_state([newest.id], state, at=two.run().now(), hold=hold)
+    two.turn(seconds=91)
+    late.look(two.run())
+    due = two.store.looks.next_due("main")
+    assert due is not None
+    assert abs(due - two.run().now() - pause) < timedelta(seconds=1)
+    assert version_there(two) == 1
 
 
 def test_what_somebody_scribbled_there_is_left_to_a_person(two: World) -> None:

@@ -6,6 +6,7 @@ sent again by its own operation, through the same guard. Source: reliability 1.0
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import assert_never
 
 import structlog
@@ -35,6 +36,9 @@ from quotey.sync.ports import Run
 from quotey.sync.push_quote import marker_of, remembered, shown, stale_item
 
 log = structlog.get_logger()
+
+UNTIL_MENDED = timedelta(hours=1)
+"""How long a look waits behind a write that is held."""
 
 _STOPS = (*door.CLOSED, *door.ABSENT)
 """Failures after which no further look would be answered."""
@@ -182,9 +186,14 @@ def _later_writes(run: Run, op: Operation) -> tuple[Operation, ...]:
 
 
 def _leave_to(run: Run, taken: LateLook, op: Operation, later: tuple[Operation, ...]) -> None:
-    """Leave the slot to a later write: what its guard refuses to replace, nobody else may."""
-    if any(one.state in PENDING for one in later):
-        run.store.looks.put_off(taken, run.now() + run.limits.late_look, tries=taken.tries)
+    """Leave the slot to a later write: what its guard refuses to replace, nobody else may.
+
+    What is held goes when somebody has mended its cause, and its delivery sets the time anew: until
+    then a look each hour is for the case that it is dropped instead.
+    """
+    if waiting := {one.state for one in later} & {*PENDING}:
+        pause = UNTIL_MENDED if waiting == {OpState.HELD} else run.limits.late_look
+        run.store.looks.put_off(taken, run.now() + pause, tries=taken.tries)
     elif run.store.looks.close(taken):
         _note(run, "operation.look_ended", op, why="A person decides about a later write.")
 

@@ -30,8 +30,7 @@ def connect(
 ) -> RemoteAccount:
     """Connect an account as `Connecting.connect` does."""
     with closing(open_door(settings)) as door:
-        # One clock for both: else the waits pass by one, and the budget fills by another.
-        world = World(shared=Alone(lambda: visit.clock.now().timestamp(), visit.clock.sleep))
+        world = World(shared=Alone(sleep=visit.clock.sleep))
         trying = Connecting(
             settings,
             toolkit,
