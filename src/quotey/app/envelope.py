@@ -14,6 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from quotey.contract.errors import Diagnostic, ExitCode, QuoteyError, RemoteFailure
 from quotey.contract.secret import Secret
+from quotey.contract.visible import UNSEEN
 
 
 class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,10 +87,10 @@ def encode(envelope: Envelope) -> str:
         text = msgspec.json.format(raw, indent=2).decode()
     except UnicodeEncodeError:  # half a surrogate pair, as a file name may hold
         text = json.dumps(msgspec.to_builtins(envelope, enc_hook=_plain), indent=2)
-    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
-_UNSEEN = re.compile("[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_UNSEEN = re.compile(f"[{UNSEEN}]")
 
 
 def _plain(value: object) -> object:

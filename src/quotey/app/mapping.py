@@ -80,7 +80,7 @@ def show(house: House, entity: Entity | None) -> MappingTable:
         fingerprint=mapping.fingerprint,
         quote_target=mapping.quote_target,
         default_currency=mapping.default_currency,
-        own_file=str(house.own_mapping) if house.own_mapping.is_file() else None,
+        own_file=str(own) if (own := house.own_file) else None,
         objects={one: of.object for one, of in chosen.items()},
         fields=tuple(_row(of, field) for of in chosen.values() for field in of.fields),
         backlog=mapping.backlog,
@@ -126,7 +126,7 @@ def check(house: House, file: Path | None) -> MappingCheck:
 
 def _own_name(house: House) -> str:
     own = house.own_mapping
-    return own.name if own.is_file() else house.shipped_mapping_name
+    return own.name if own.exists() or own.is_symlink() else house.shipped_mapping_name
 
 
 def _parsed(house: House, file: Path | None) -> Mapping:

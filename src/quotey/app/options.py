@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
-from quotey.config import Connection
+from quotey.config import Connection, expanded
 from quotey.contract.errors import ConfigError, Diagnostic, Severity
 from quotey.contract.secret import Secret
 
@@ -80,7 +80,7 @@ def _value(option: str, raw: object, info: FieldInfo, folder: Path) -> object:
         )
     plain = raw.reveal() if isinstance(raw, Secret) else raw
     if info.type in (Path, Path | None) and isinstance(plain, str):
-        return folder / Path(plain).expanduser()
+        return folder / expanded(plain)
     try:
         return msgspec.convert(plain, info.type, strict=not isinstance(raw, Secret))
     except msgspec.ValidationError as error:
@@ -89,10 +89,10 @@ def _value(option: str, raw: object, info: FieldInfo, folder: Path) -> object:
 
 def _secret_file(raw: object, folder: Path) -> Secret:
     """Read a secret from a file that nobody else may read."""
-    path = folder / Path(str(raw.reveal() if isinstance(raw, Secret) else raw)).expanduser()
+    path = folder / expanded(str(raw.reveal() if isinstance(raw, Secret) else raw))
     try:
         text = _content(path).decode().strip()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeError) as error:
         raise ValueError("names a file that cannot be read") from error
     if not text:
         raise ValueError("names a file that is empty")

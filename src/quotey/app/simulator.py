@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from quotey.adapters import Provider, discover
-from quotey.app.wiring import House, read_text
+from quotey.app.mapping_files import read_text
+from quotey.app.wiring import House
 from quotey.contract.errors import UsageError
 from quotey.contract.mapping import Mapping
 from quotey.testing.names import SIMULATED, Simulated

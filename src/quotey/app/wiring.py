@@ -18,6 +18,7 @@ import msgspec
 
 from quotey.adapters import Provider, discover
 from quotey.app.ids import new_correlation_id
+from quotey.app.mapping_files import plain, read_text
 from quotey.app.options import read_options, secrets_of
 from quotey.app.places import place_of, shared_notes
 from quotey.config import Connection, Settings
@@ -103,8 +104,7 @@ class House:
     @cached_property
     def mapping(self) -> Mapping:
         """The shipped mapping, with the user's own laid over it. Raises MappingError."""
-        own = self.own_mapping
-        return self.laid_over(own) if own.is_file() else self.with_currency(self.shipped_mapping)
+        return self.laid_over(own) if (own := self.own_file) else self.readable_shipped
 
     def laid_over(self, file: Path) -> Mapping:
         """Give the shipped mapping with this file laid over it. Raises MappingError."""
@@ -142,6 +142,11 @@ class House:
     def own_mapping(self) -> Path:
         """Where the user's own mapping of this connection may be."""
         return self.settings.mappings / f"{self.connection}.toml"
+
+    @property
+    def own_file(self) -> Path | None:
+        """The user's own mapping, if there is one. Raises MappingError where it is no file."""
+        return plain(self.own_mapping)
 
     @cached_property
     def adapter(self) -> CrmAdapter:
@@ -306,11 +311,3 @@ def helped(commands: tuple[str, ...]) -> Iterator[None]:
     except MappingError as error:
         error.next = error.next or commands
         raise
-
-
-def read_text(path: Path) -> str:
-    """Read a mapping file. Raises MappingError when it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise MappingError(f"{path.name} cannot be read. Nothing was changed.") from error

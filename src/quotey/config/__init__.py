@@ -4,7 +4,7 @@ Nothing here opens a database or an adapter; a connection's own table stays opaq
 """
 
 from quotey.config.keys import KEYS
-from quotey.config.reading import load_settings
+from quotey.config.reading import expanded, load_settings
 from quotey.config.settings import Connection, Limits, Log, Settings
 
-__all__ = ["KEYS", "Connection", "Limits", "Log", "Settings", "load_settings"]
+__all__ = ["KEYS", "Connection", "Limits", "Log", "Settings", "expanded", "load_settings"]

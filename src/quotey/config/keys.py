@@ -14,6 +14,33 @@ def _text(raw: object) -> str:
     return raw
 
 
+def _path(raw: object) -> str:
+    text = _text(raw)
+    try:
+        parts = text.encode().split(b"/")
+    except UnicodeEncodeError:
+        parts = []
+    if b"\0" in b"".join(parts) or not 0 < len(b"/".join(parts)) <= LONGEST_PATH:
+        raise ValueError(f"must be a path of at most {LONGEST_PATH:,} bytes of text")
+    if max(map(len, parts)) > LONGEST_PART:
+        raise ValueError(f"must be a path whose parts have at most {LONGEST_PART} bytes")
+    return text
+
+
+def actor(raw: object) -> str:
+    """Read a person's name. Raises ValueError for one that hides signs or fills the audit."""
+    text = _text(raw)
+    if not text.isprintable() or len(text) > LONGEST_ACTOR:
+        raise ValueError(f"must be a name of at most {LONGEST_ACTOR} signs that can be seen")
+    return text
+
+
+LONGEST_PATH, LONGEST_PART = 4_000, 255
+"""What Linux takes, less room for the names of our files."""
+LONGEST_ACTOR = 200
+"""It stands in every event of the audit."""
+
+
 def _name(raw: object) -> str:
     text = _text(raw)
     if not NAME.fullmatch(text):
@@ -62,11 +89,11 @@ def _choice(*words: str) -> Callable[[object], str]:
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 KEYS: dict[str, tuple[Callable[[object], object], str]] = {
-    "home": (_text, "folder of the database, the audit key and the stub; default `.quotey`"),
+    "home": (_path, "folder of the database, the audit key and the stub; default `.quotey`"),
     "connection": (_name, "the connection that commands use; default `main`"),
-    "mappings": (_text, "folder of your own mapping files, `<connection>.toml`"),
-    "attachments": (_text, "folder that attachment references cannot leave"),
-    "actor": (_text, "who the audit log names; default the login name"),
+    "mappings": (_path, "folder of your own mapping files, `<connection>.toml`"),
+    "attachments": (_path, "folder that attachment references cannot leave"),
+    "actor": (actor, "who the audit log names; default the login name"),
     "allow_network_fs": (
         _flag,
         "let `home` be on a network file system, for one process only; default false",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from quotey.config.keys import KEYS, NAME, PATHS
+from quotey.config.keys import KEYS, NAME, PATHS, actor
 from quotey.config.settings import Connection, Limits, Log, Settings
 from quotey.contract.errors import ConfigError, Diagnostic, Severity
 from quotey.contract.secret import Secret
@@ -54,7 +54,8 @@ def _config_path(environ: Mapping[str, str], cwd: Path, config: Path | None) -> 
     if named is not None:
         return cwd / named
     usual = cwd / FILE_NAME
-    return usual if usual.is_file() else None
+    # A link that leads nowhere is told, too: without its file the stub would take the CRM's place.
+    return usual if usual.exists() or usual.is_symlink() else None
 
 
 def _sentence(problems: list[Diagnostic]) -> str:
@@ -86,6 +87,9 @@ class _Reading:
 
     def file(self, path: Path) -> None:
         """Read quotey.toml; a broken or missing file is one problem."""
+        if path == self.cwd / FILE_NAME and path.exists() and not path.is_file():
+            self.problem("unreadable", "", f"{path.name} is not a plain file.")
+            return
         try:
             text = path.read_text(encoding="utf-8")
             table = tomllib.loads(text)
@@ -97,6 +101,10 @@ class _Reading:
             found = re.search(r"line (\d+)", str(error))
             line = int(found[1]) if found else 0
             self.problem("syntax", "", f"{path.name} is not TOML: {error}.", line=line)
+            return
+        except (ValueError, RecursionError):
+            told = "it is nested too deeply, or holds a number of too many digits"
+            self.problem("syntax", "", f"{path.name} is not read: {told}.")
             return
         self.base = path.parent
         connections = table.pop("connections", {})
@@ -127,6 +135,10 @@ class _Reading:
                 continue
             if key.startswith("connections.") and key.count(".") == 2:  # noqa: PLR2004 - a.b.c
                 _, name, option = key.split(".")
+                if not NAME.fullmatch(name):
+                    told = f"{variable}: connections.{name} must have a lower-case name"
+                    self.problem("value", f"connections.{name}", told)
+                    continue
                 value = environ[variable]
                 table = self.connections.setdefault(name, {})
                 table[option] = value if option == "provider" else Secret(value)
@@ -140,10 +152,9 @@ class _Reading:
             return
         try:
             value = KEYS[key][0](raw)
+            self.values[key] = self.base / expanded(str(value)) if key in PATHS else value
         except ValueError as error:
             self.problem("value", key, f"{place}: {key} {error}", line=line)
-            return
-        self.values[key] = self.base / Path(str(value)).expanduser() if key in PATHS else value
 
     def _unknown(self, key: str, place: str, line: int) -> None:
         table, dot, rest = key.partition(".")
@@ -170,7 +181,7 @@ class _Reading:
             attachments=self._path("attachments", home / "attachments"),
             connection=chosen,
             connections=connections,
-            actor=str(self.values.get("actor") or environ.get("USER") or "operator"),
+            actor=str(self.values.get("actor") or _login(environ)),
             limits=msgspec.convert(self._group("limits"), Limits),
             log=msgspec.convert(self._group("log"), Log),
             source=path,
@@ -198,6 +209,21 @@ class _Reading:
                 continue
             read[name] = Connection(provider=provider, options=table, folder=folder)
         return read or {"main": Connection(folder=folder)}
+
+
+def expanded(path: str) -> Path:
+    """Put a home in the place of `~`. Raises ValueError where it names a user who is not here."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ValueError("names the home of a user who is not here") from error
+
+
+def _login(environ: Mapping[str, str]) -> str:
+    try:
+        return actor(environ.get("USER"))
+    except ValueError:
+        return "operator"
 
 
 _OTHER_VARIABLES = ("QUOTEY_CONFIG", "QUOTEY_DEBUG")

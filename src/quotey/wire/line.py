@@ -90,7 +90,7 @@ def look_up(host: str, port: int, timeout: float) -> list[str]:
     def ask() -> None:
         try:
             answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError:
+        except (OSError, UnicodeError):  # the latter for a name that no name can be
             return
         found.extend(str(answer[4][0]) for answer in answers)
 
