@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,7 +14,10 @@ import pytest
 from quotey.app.facade import Quotey, open_quotey
 from quotey.contract.errors import ExitCode
 from quotey.contract.fields import Entity
+from quotey.contract.journal import OpState
 from quotey.desk.quote_checks import QuoteTerms
+from quotey.sync.clock import Clock
+from quotey.testing.clock import VirtualClock
 from quotey.testing.simulators.faults import Fault as Switch
 from quotey.testing.world import a_deal, an_account
 from tests.composio.salesforce_world import OWN, SITE, SalesforceWorld
@@ -29,8 +33,7 @@ def world() -> Iterator[SalesforceWorld]:
         yield made
 
 
-@pytest.fixture
-def quotey(world: SalesforceWorld, tmp_path: Path) -> Iterator[Quotey]:
+def opened(world: SalesforceWorld, tmp_path: Path, clock: Clock | None = None) -> Quotey:
     (tmp_path / "quotey.toml").write_text(
         f"""
 [connections.main]
@@ -49,8 +52,13 @@ requests_per_ten_seconds = 1000000
     (tmp_path / "mappings").mkdir()
     (tmp_path / "mappings" / "main.toml").write_text(OWN)
     environ = {"QUOTEY_CONNECTIONS__MAIN__API_KEY": KEY}
-    with open_quotey(cwd=tmp_path, environ=environ) as opened:
-        yield opened
+    return open_quotey(cwd=tmp_path, environ=environ, clock=clock)
+
+
+@pytest.fixture
+def quotey(world: SalesforceWorld, tmp_path: Path) -> Iterator[Quotey]:
+    with opened(world, tmp_path) as whole:
+        yield whole
 
 
 def published(quotey: Quotey, total: str) -> str:
@@ -122,6 +130,26 @@ def test_an_edit_of_the_deal_in_the_same_moment_does_not_lose_the_quote(
     assert (values["Quotey_Version__c"], values["Amount"]) == (1, Decimal(7))
 
 
+def test_a_412_is_looked_at_again_and_the_quote_goes_out_once(
+    world: SalesforceWorld, tmp_path: Path
+) -> None:
+    """Somebody wrote between our look and our write: the org refuses, and we judge anew."""
+    deal, clock = a_deal(world), VirtualClock()
+    with opened(world, tmp_path, clock) as quotey:
+        quotey.sync()
+        published(quotey, "10")
+        refused = Switch("status", PATCH, status=412, code="MATCH_PRECONDITION_FAILED")
+        world.core.faults.add(refused)
+        quotey.sync()
+        assert "Quotey_Version__c" not in held(world, deal)
+        [waiting] = quotey.outbox_list().items
+        assert (waiting.state, waiting.attempts) == (OpState.QUEUED, 1)
+        clock.advance(timedelta(minutes=1))
+        assert quotey.sync().outbound.delivered == 1
+        assert held(world, deal)["Quotey_Version__c"] == 1
+        assert quotey.status().open == 0
+
+
 def test_an_expired_account_asks_for_a_new_connection(
     world: SalesforceWorld, quotey: Quotey
 ) -> None:
@@ -133,7 +161,13 @@ def test_a_spent_quota_is_told_and_everything_waits(world: SalesforceWorld, quot
     a_deal(world)
     world.core.faults.add(Switch("rate_limited", policy="TotalRequests"))
     assert quotey.sync().exit_code == ExitCode.UNREACHABLE
-    assert quotey.sync().exit_code in (ExitCode.DONE, ExitCode.UNREACHABLE)
+    asked = len(world.core.log)
+    assert quotey.sync().exit_code == ExitCode.UNREACHABLE
+    assert len(world.core.log) == asked, "nothing is asked while the quota is spent"
+    status = quotey.status()
+    assert status.rate_limited_until is not None
+    wait = (status.rate_limited_until - status.at).total_seconds()
+    assert 840 < wait <= 900, "a quarter of an hour"
 
 
 def test_what_the_org_says_of_a_person_is_in_no_failure(
