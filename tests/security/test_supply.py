@@ -36,25 +36,52 @@ def test_at_most_ten_packages_are_depended_on() -> None:
     assert direct <= pinned(ROOT / "requirements.lock")
 
 
+def entries_of(lock: str) -> list[str]:
+    return re.split(r"\n(?=[\w.-]+)", "\n" + lock)[1:]
+
+
+def bare(lock: str) -> list[str]:
+    """Name what is not pinned, or not by a hash."""
+    return [
+        one.splitlines()[0]
+        for one in entries_of(lock)
+        if not re.search(r"--hash=sha256:[0-9a-f]{64}", one) or not re.match(r"[\w.-]+==\S", one)
+    ]
+
+
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
 def test_every_package_is_pinned_by_hash(lock: Path) -> None:
-    entries = re.split(r"\n(?=[\w.-]+)", "\n" + lock.read_text(encoding="utf-8"))[1:]
-    assert entries
-    bare = [
-        one.splitlines()[0] for one in entries if "--hash=sha256:" not in one or "==" not in one
-    ]
-    assert bare == []
+    text = lock.read_text(encoding="utf-8")
+    assert entries_of(text)
+    assert bare(text) == []
+
+
+@pytest.mark.parametrize("loose", ["more>=1 \\\n    --hash=sha256:" + "0" * 64, "more==1", "more"])
+def test_a_package_that_is_not_pinned_is_seen(loose: str) -> None:
+    text = LOCKS[0].read_text(encoding="utf-8")
+    assert bare(f"{text.rstrip()}\n{loose}\n") == [loose.splitlines()[0]]
 
 
 def test_the_licence_of_every_package_at_run_time_is_told() -> None:
     text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
-    told = re.findall(
-        r"^\| ([\w.-]+) \| ([^|]+) \|$", text.partition("| package |")[2], re.MULTILINE
-    )
-    assert all(licence.strip() for _, licence in told)
-    listed = {name_of(name) for name, _ in told if set(name) != {"-"}}
-    assert listed == needed("quotey") - {"quotey"}
-    assert listed <= pinned(ROOT / "requirements.lock")
+    assert licensed(text) == needed("quotey") - {"quotey"}
+    assert licensed(text) <= pinned(ROOT / "requirements.lock")
+
+
+def test_a_licence_that_is_not_told_is_seen() -> None:
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    without = re.sub(r"^\| msgspec \|.*\n", "", text, flags=re.MULTILINE)
+    assert licensed(text) - licensed(without) == {"msgspec"}
+    assert licensed(
+        re.sub(r"^\| msgspec \|.*", "| msgspec |  |", text, flags=re.MULTILINE)
+    ) < licensed(text)
+
+
+def licensed(text: str) -> set[str]:
+    """Give the packages of whose licence the page tells."""
+    rows = text.partition("| package |")[2]
+    told = re.findall(r"^\| ([\w.-]+) \| ([^|]*) \|$", rows, re.MULTILINE)
+    return {name_of(name) for name, words in told if set(name) != {"-"} and words.strip()}
 
 
 def needed(name: str, known: frozenset[str] = frozenset()) -> set[str]:

@@ -34,7 +34,7 @@ class Admin:
         """Look at pages, keys, audit chain, guards and file modes; empty when all is well."""
         return (
             *unsound(self._db, self._identity.key),
-            *_found(self._db, self._identity.key, _altered),
+            *_found(self._db, self._identity.key, altered),
             *_exposed(self._db.path),
         )
 
@@ -149,7 +149,7 @@ def _broken_chain(db: Database, key: bytes) -> Iterator[Diagnostic]:
         yield _error("audit_broken", sentence, "Compare with the newest backup.")
 
 
-def _altered(db: Database, _key: bytes) -> Iterator[Diagnostic]:
+def altered(db: Database, _key: bytes) -> Iterator[Diagnostic]:
     """Look whether every table, index and guard still is as the migrations made it."""
     with in_our_words(db.path):
         ours, there = expected_schema(), schema_of(db.connection)

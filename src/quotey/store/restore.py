@@ -20,7 +20,7 @@ import msgspec
 
 from quotey.contract.errors import Diagnostic, StoreError
 from quotey.contract.journal import AuditEvent
-from quotey.store.admin import unsound
+from quotey.store.admin import altered, unsound
 from quotey.store.audit import Audit
 from quotey.store.chain import Seal
 from quotey.store.database import Database, connect
@@ -139,6 +139,8 @@ def _prepare(path: Path, source: Path, staged: Path, orders: Orders) -> Restored
     try:
         db = Database(connection, staged)
         _refuse_unsound(db, source)
+        # Before anything is written: a trigger that somebody planted would run with it.
+        _refuse_problems(tuple(altered(db, b"")), source)
         identity = _identity(db, source, orders.entropy)
         former = identity.instance_id
         newer = _newer(path, db)
