@@ -107,6 +107,19 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> Non
     assert server.heard == []
 
 
+def test_the_environment_names_no_certificate_to_trust_and_gets_no_key_of_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with impostor(tmp_path) as server:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys.log"))
+        answer = asked(Door(frozenset({"localhost"}), loopback=True), server.url)
+    assert isinstance(answer, NotSent)
+    assert answer.untrusted
+    assert server.heard == []
+    assert not (tmp_path / "keys.log").exists()
+
+
 def test_it_stops_the_connection_until_a_person_has_looked(tmp_path: Path) -> None:
     """No try is repeated, for none would help; nothing is asked over plain HTTP instead."""
     with impostor(tmp_path) as server:
