@@ -6,7 +6,6 @@ What the parent was told is kept by the parent; what the CRM saw is read from th
 from __future__ import annotations
 
 import json
-import math
 import os
 import random
 import signal
@@ -63,8 +62,10 @@ def furnish(folder: Path, *, latency: float) -> Path:
     return folder
 
 
+FIRST = 8
+"""How many die at a commit before anybody dies at any moment."""
 AT_A_COMMIT = 0.5
-"""How often somebody dies at a commit, and not at any moment."""
+"""How often somebody does so later."""
 
 
 @dataclass
@@ -75,10 +76,10 @@ class Shop:
     seconds: float = 0.0
     told: dict[tuple[str, int], str] = field(default_factory=dict)
     kills: Counter[str] = field(default_factory=Counter)
-    patience: dict[str, float] = field(
-        default_factory=lambda: {"crm commits": 8.0, "quote commits": 2.0}
-    )
-    """By command, the longest that one is left alive now, in seconds, and in commits."""
+    patience: dict[str, float] = field(default_factory=dict)
+    """By command, the longest that one is left alive now, in seconds."""
+    commits: Counter[str] = field(default_factory=Counter)
+    """By command, the commit at which one has died last; 0 when that one had fewer."""
 
     @property
     def database(self) -> Path:
@@ -110,26 +111,33 @@ class Shop:
         return process.returncode, document
 
     def kill(self, chance: random.Random, *argv: str) -> bool:
-        """Start a command and kill it at random; False when it had ended before.
+        """Start a command and kill it; False when it had ended before.
 
-        Every second dies at a commit of its own, so that what belongs in one commit is seen apart
-        where it is in two. Who was killed gets longer next time, so that on a busy machine too
-        some come far.
+        The first all die at commits of their own, at their first, their second and so on, and then
+        every second, so that what belongs in one commit is seen apart where it is in two. Others
+        die at any moment; who was killed gets longer next time, so that on a busy machine too some
+        come far.
         """
-        at_a_commit = self.database.exists() and chance.random() < AT_A_COMMIT
-        unit = f"{argv[0]} commits" if at_a_commit else argv[0]
-        patience = self.patience.get(unit, 1.0)
-        if at_a_commit:
-            number = math.ceil(chance.uniform(0, patience))
-            process = self.start(*argv, "--json", dies_at=number)
+        name = argv[0]
+        if self.kills.total() < FIRST or chance.random() < AT_A_COMMIT:
+            self.commits[name] += 1
+            process = self.start(*argv, "--json", dies_at=self.commits[name])
+            killed = self._heard(process, argv)
+            self.commits[name] *= killed
         else:
+            patience = self.patience.get(name, 1.0)
             process = self.start(*argv, "--json")
             with suppress(subprocess.TimeoutExpired):
                 process.wait(chance.uniform(0.05, patience))
             process.send_signal(signal.SIGKILL)
+            killed = self._heard(process, argv)
+            self.patience[name] = patience * (1.2 if killed else 0.8)
+        return killed
+
+    def _heard(self, process: subprocess.Popen[str], argv: tuple[str, ...]) -> bool:
+        """Hear out who was to be killed; whether that came in time."""
         out, err = process.communicate(timeout=60)
         killed = process.returncode == -signal.SIGKILL
-        self.patience[unit] = patience * (1.2 if killed else 0.8)
         assert killed or process.returncode in (0, 3, 6), (argv, process.returncode, out, err)
         if killed:
             self.kills[argv[0]] += 1
