@@ -30,7 +30,8 @@ def connect(
 ) -> RemoteAccount:
     """Connect an account as `Connecting.connect` does."""
     with closing(open_door(settings)) as door:
-        world = World(shared=Alone(sleep=visit.clock.sleep))
+        # One clock for both: else the waits pass by one, and the budget fills by another.
+        world = World(shared=Alone(lambda: visit.clock.now().timestamp(), visit.clock.sleep))
         trying = Connecting(
             settings,
             toolkit,
