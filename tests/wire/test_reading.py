@@ -66,6 +66,24 @@ def test_broken_text_and_endless_nesting_are_refused() -> None:
             read_json(body)
 
 
+@pytest.mark.parametrize(("start", "end"), [("[", "]"), ('{"a":', "}"), ('[{"b":[', "]}]")])
+def test_what_is_deeper_than_sixty_four_levels_is_refused(start: str, end: str) -> None:
+    levels = start.count("[") + start.count("{")
+    whole, left = divmod(64, levels)
+    deepest = f"{start * whole}{'[' * left}1{']' * left}{end * whole}"
+    read_json(deepest.encode())
+    with pytest.raises(Unreadable, match="too deeply"):
+        read_json(f"[{deepest}]".encode())
+    with pytest.raises(Unreadable, match="too deeply"):
+        read_json(f'{{"wide": [1, {{}}, [2]], "deep": {deepest}}}'.encode())
+
+
+@pytest.mark.parametrize("number", ["0.{}", "{}", "{}.5", "1.{}e3"])
+def test_a_number_of_more_digits_than_python_reads_is_refused(number: str) -> None:
+    with pytest.raises(Unreadable):
+        read_json(number.format("9" * 4_301).encode())
+
+
 def test_numbers_stay_exact() -> None:
     read = read_json(b"[1.10, 1.0E7, 123456789012345678901234567890, 12345678901234567890.12345]")
     assert read == [

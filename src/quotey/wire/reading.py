@@ -16,6 +16,12 @@ GZIP = 31
 MAX_EXPONENT = 400
 """No amount needs more; a number like 1e999999999 would fill the memory once it is written out."""
 
+MAX_DIGITS = 4_300
+"""Signs of one number, as Python itself reads of a whole one (reliability SEC-12)."""
+
+MAX_DEPTH = 64
+"""Objects and lists within each other: who walks through an answer meets no end of the stack."""
+
 
 class Unreadable(QuoteyError):  # noqa: N818 - a finding about an answer, never shown by itself
     """An answer that cannot be taken: too long, packed in an unknown way, or not JSON."""
@@ -51,6 +57,8 @@ def _inflated(chunks: Iterable[bytes], limit: int) -> Iterator[bytes]:
 
 
 def _exact(text: str) -> Decimal:
+    if len(text) > MAX_DIGITS:
+        raise InvalidOperation
     number = Decimal(text)
     if abs(number.adjusted()) > MAX_EXPONENT:
         raise InvalidOperation
@@ -76,4 +84,21 @@ def read_json(body: bytes) -> object:
         raise Unreadable("it is nested too deeply") from error
     except InvalidOperation as error:
         raise Unreadable("it holds a number that is too large") from error
+    _refuse_depth(decoded)
     return decoded
+
+
+def _refuse_depth(decoded: object) -> None:
+    """Go down level by level; what is below the last that is allowed is too deep."""
+    level = [decoded]
+    for _ in range(MAX_DEPTH):
+        level = [inner for one in level for inner in _within(one)]
+        if not level:
+            return
+    raise Unreadable("it is nested too deeply")
+
+
+def _within(one: object) -> Iterable[object]:
+    """Give what stands within an object or a list, less what can hold nothing."""
+    found = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+    return (inner for inner in found if inner.__class__ in (dict, list))
