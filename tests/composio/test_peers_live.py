@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,10 +17,11 @@ import msgspec
 import pytest
 
 from quotey.adapters.composio.cursor import milliseconds, read_cursor, write_cursor
+from quotey.app.connecting import Wish
 from quotey.app.facade import Quotey, open_quotey
 from quotey.contract.adapter import INVALID_CURSOR
 from quotey.contract.dto import CrmSyncResultDto
-from quotey.contract.errors import ErrorClass, ExitCode, Outcome, RemoteFailure
+from quotey.contract.errors import ErrorClass, ExitCode, Outcome, RefusedError, RemoteFailure
 from quotey.contract.fields import Entity
 from quotey.contract.journal import OpState, RecordState
 from quotey.testing.conformance.quotes import reading
@@ -496,3 +498,20 @@ def test_settings_that_name_another_org_are_refused_before_anything_is_asked(
         assert report.exit_code == ExitCode.NEEDS_PERSON
         assert "acme--test" in report.failures[0].warning
         assert world.core.log == []
+
+
+def test_an_org_that_has_another_address_now_is_gone_on_with_once_a_person_said_so(
+    tmp_path: Path,
+) -> None:
+    with closing(SalesforceWorld()) as world:
+        with opened(world, tmp_path) as quotey:
+            quotey.sync()
+        before = "Salesforce org acme-old.my.salesforce.com"
+        with closing(sqlite3.connect(tmp_path / ".quotey" / "quotey.db")) as raw, raw:
+            raw.execute("UPDATE connection SET identity = ?", (before,))
+        with opened_in(tmp_path) as quotey:
+            assert quotey.sync().exit_code == ExitCode.NEEDS_PERSON
+            with pytest.raises(RefusedError, match="--moved"):
+                quotey.connect()
+            quotey.connect(None, Wish(moved=True))
+            assert quotey.sync().exit_code == ExitCode.DONE

@@ -206,6 +206,18 @@ def test_settings_that_open_another_organisation_are_refused_until_they_are_put_
     assert synced.sync().outbound.delivered == 1
 
 
+def test_a_person_may_say_that_an_organisation_has_another_name_now(synced: World) -> None:
+    synced.adapter = bend(synced.stub, identity="org one")
+    synced.sync()
+    synced.adapter = bend(synced.stub, identity="org one, renamed")
+    synced.quote(synced.deal("D-1").id)
+    door.reconnect(synced.run(), identity=door.identity(synced.run()))
+    assert synced.sync().outbound.delivered == 1
+    [event] = synced.events("connection.resumed")
+    told = (event.body["before"], event.body["identity"])
+    assert told == ("org one", "org one, renamed")
+
+
 def test_asking_with_a_transaction_open_is_our_bug(synced: World) -> None:
     with synced.store.transaction(), pytest.raises(AssertionError):
         door.ask(synced.run(), answering(None), timeout=1)

@@ -23,12 +23,14 @@ from quotey.sync import door
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """How to connect: how long to wait for a person, and whether to begin anew.
 
-    `create_properties` also makes what Quotey keeps for itself in the CRM.
+    `create_properties` also makes what Quotey keeps for itself in the CRM. `moved`: a person says
+    that what is opened now is the organisation that is mirrored here, under another name.
     """
 
     wait: str = "10m"
     anew: bool = False
     create_properties: bool = False
+    moved: bool = False
 
 
 class Connected(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +68,8 @@ def connect(
         )
     run = house.run()
     identity, account_id = (account.identity, account.account_id) if account else ("", "")
+    if wish.moved:
+        identity = identity or door.identity(run)
     released = door.reconnect(run, identity=identity, account=account_id)
     made: tuple[str, ...] = ()
     if wish.create_properties and isinstance(adapter, Creating):
@@ -102,9 +106,8 @@ def _authorised(
 ) -> RemoteAccount | None:
     if house.provider.connect is None:
         return None
-    visit = Visit(
-        tell=tell, clock=house.clock, seconds=seconds, anew=wish.anew, identity=row.identity
-    )
+    known = "" if wish.moved else row.identity
+    visit = Visit(tell=tell, clock=house.clock, seconds=seconds, anew=wish.anew, identity=known)
     home = house.settings.home
     return house.provider.connect(
         house.options, house.mapping, house.connection, home=home, visit=visit

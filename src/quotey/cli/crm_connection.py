@@ -30,6 +30,9 @@ def connect(
     create_properties: Annotated[
         bool, Parameter(help="also make the properties that Quotey needs for itself")
     ] = False,
+    moved: Annotated[
+        bool, Parameter(help="it is the organisation mirrored here, under another address or name")
+    ] = False,
     tell: Tell,
 ) -> Answer:
     """Authorise the connection: shows an address to open, waits, and releases what waited for it.
@@ -37,7 +40,7 @@ def connect(
     $ quotey crm connect stub
     $ quotey crm connect --wait 5m
     """
-    wish = Wish(wait=wait, anew=anew, create_properties=create_properties)
+    wish = Wish(wait=wait, anew=anew, create_properties=create_properties, moved=moved)
     answer = quotey.connect(provider, wish, tell=tell)
     live = answer.account is not None and quotey.mode == "live"
     return Answer(

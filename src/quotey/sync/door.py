@@ -124,7 +124,8 @@ def refuse_if_closed(run: Run) -> None:
     if row.identity and opened and row.identity != opened:
         raise RemoteFailure(
             f"Connection {row.name} mirrors {row.identity}; its settings name {opened} now. Give "
-            "that a `home` of its own, or another connection's name. Nothing was sent.",
+            "that a `home` of its own, or another connection's name; or say with `quotey crm "
+            "connect --moved` that it is the same under another address. Nothing was sent.",
             error_class=ErrorClass.PERMANENT,
         )
     if row.state == ConnectionState.AUTH_STOPPED:
@@ -207,7 +208,8 @@ def _hold_all(run: Run, failed: RemoteFailure) -> int:
 def reconnect(run: Run, *, identity: str = "", account: str = "") -> int:
     """Take a connection into use again after re-authentication, and release what waited for it.
 
-    `identity` is whose records the account opens and `account` its id, "" where nobody told.
+    `identity` is whose records the account opens and `account` its id, "" where nobody told; one
+    that is another than before is audited with both.
     Returns how many operations were released. May be called when nothing is stopped.
     """
     with run.store.transaction():
@@ -218,6 +220,8 @@ def reconnect(run: Run, *, identity: str = "", account: str = "") -> int:
         run.store.connections.put(row)
         released = run.store.outbox.release(run.connection, Hold.AUTH)
         told = {"account": account, "identity": identity} if account else {}
+        if row.identity != before.identity:
+            told |= {"identity": row.identity, "before": before.identity}
         note(run, "connection.resumed", released=released, **told)
     log.info("connection resumed", cid=run.correlation_id, released=released)
     return released

@@ -127,7 +127,8 @@ class Connecting(Generic[S]):
         if known and found and found != known:
             raise RefusedError(
                 f"This home mirrors {known}; the account opens {found}. Nothing was changed. "
-                "Connect an account of the former, or use another home for the latter."
+                "Connect an account of the former, use another home for the latter, or say with "
+                "`--moved` that it is the same under another address."
             )
         return msgspec.structs.replace(account, identity=found)
 
