@@ -18,7 +18,7 @@ from quotey.adapters.stub import PROVIDER, StubCrmAdapter, StubSettings, StubToo
 from quotey.contract.adapter import CrmAdapter
 from quotey.contract.dto import Canonical
 from quotey.contract.fields import Entity
-from quotey.contract.identity import local_id, payload_digest
+from quotey.contract.identity import local_id, payload_digest, quote_key
 from quotey.contract.journal import (
     AuditEvent,
     Lock,
@@ -218,7 +218,8 @@ class World:
         lane: str = "",
         replaces: str | None = None,
     ) -> Operation:
-        now = self.clock.now()
+        now, own = self.clock.now(), self.store.instance_id
+        is_quote = kind is OpKind.WRITE_QUOTE
         return Operation(
             id=self.next_id("op"),
             connection="main",
@@ -227,7 +228,7 @@ class World:
             entity=entity,
             entity_id=id_,
             version=version,
-            key=f"{self.store.instance_id}/{kind}/{id_}/{version}",
+            key=quote_key(own, id_, version) if is_quote else f"{own}/{kind}/{id_}/{version}",
             payload=payload,
             digest=payload_digest(payload),
             created_at=now,

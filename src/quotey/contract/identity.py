@@ -59,3 +59,12 @@ def payload_digest(payload: Canonical) -> str:
     True
     """
     return hashlib.sha256(canonical_json(payload)).hexdigest()
+
+
+def quote_key(instance: str, quote_id: str, version: int) -> str:
+    """Give the idempotency key of writing a version of a quote; the same for ever (seed 5.4).
+
+    >>> quote_key("ins_1", "q_7", 3)
+    'ins_1/q_7/3'
+    """
+    return f"{instance}/{quote_id}/{version}"

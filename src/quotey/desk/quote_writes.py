@@ -10,7 +10,7 @@ import msgspec
 
 from quotey.contract.dto import Canonical
 from quotey.contract.fields import Entity, FieldType
-from quotey.contract.identity import payload_digest
+from quotey.contract.identity import payload_digest, quote_key
 from quotey.contract.journal import Operation, OpKind, OpState
 from quotey.contract.mapping import QuoteTarget
 from quotey.contract.quote import Quote, QuoteVersion
@@ -54,7 +54,7 @@ def summary(deal_id: str, version: QuoteVersion) -> Canonical:
 
 def write_key(desk: DeskPorts, version: QuoteVersion) -> str:
     """Give the idempotency key of writing this version; the same for ever."""
-    return f"{desk.store.instance_id}/{version.quote_id}/{version.version}"
+    return quote_key(desk.store.instance_id, version.quote_id, version.version)
 
 
 def own_slot(desk: DeskPorts, quote: Quote) -> bool:

@@ -21,7 +21,7 @@ from quotey.contract.dto import (
 )
 from quotey.contract.errors import ErrorClass, Outcome, RemoteFailure
 from quotey.contract.fields import Entity
-from quotey.contract.identity import canonical_json
+from quotey.contract.identity import canonical_json, quote_key
 from quotey.contract.journal import Hold, Operation, RecordState
 from quotey.contract.reconciliation import OVERWROTE_OTHER, ConflictType
 from quotey.decide.lifecycle import OpEvent
@@ -42,9 +42,6 @@ from quotey.sync.ending import (
 from quotey.sync.marking import lease_allows, mark_sent
 from quotey.sync.ports import Run
 from quotey.sync.proof import Proof, confirm
-
-MOST_REMEMBERED = 10_000
-"""Operations of one quote that are compared with what stands in its slot."""
 
 MOST_SHOWN = 2000
 """Characters that are kept of what somebody else left in a slot."""
@@ -99,20 +96,23 @@ def remembered(run: Run, marker: QuoteMarker, reading: MarkerReading) -> MarkerR
     former = run.store.former_instances
     if reading.marker is None or reading.marker.instance_id not in former:
         return reading
-    return recognised(marker, reading, former, _ordered(run, marker.quote_id))
+    return recognised(marker, reading, former, _ordered(run, reading.marker))
 
 
-def _ordered(run: Run, quote_id: str) -> set[tuple[int, str]]:
-    """Give the versions of a quote that were to be sent, each with the digest of its payload."""
-    ordered = run.store.outbox.list(
-        run.connection, entity=Entity.QUOTE, entity_id=quote_id, limit=MOST_REMEMBERED
-    )
-    return {(one.version, one.digest) for one in ordered}
+def _ordered(run: Run, there: QuoteMarker) -> set[tuple[int, str]]:
+    """Give this version with the digest of what was to be sent, in this life or a former one.
+
+    By its keys: a quote may have thousands of versions.
+    """
+    lives = (run.store.instance_id, *run.store.former_instances)
+    keys = (quote_key(life, there.quote_id, there.version) for life in lives)
+    found = map(run.store.outbox.by_key, keys)
+    return {(one.version, one.digest) for one in found if one is not None}
 
 
 def _loser(run: Run, reading: MarkerReading) -> QuoteMarker | None:
     """Give the marker that goes now and was not sent from here."""
-    known = _ordered(run, reading.marker.quote_id) if reading.marker else ()
+    known = _ordered(run, reading.marker) if reading.marker else ()
     return loser(reading, run.store.instance_id, known)
 
 
