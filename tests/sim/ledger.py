@@ -77,7 +77,7 @@ class Ledger:
     settled: set[tuple[str, int]] = field(default_factory=set)
     created: set[str] = field(default_factory=set)
     replaced: list[QuoteMarker] = field(default_factory=list)
-    _met: dict[tuple[str, str], QuoteMarker] = field(default_factory=dict)
+    _met: dict[tuple[str, str], tuple[QuoteMarker, float]] = field(default_factory=dict)
     _told: dict[tuple[int, str], int] = field(default_factory=dict)
     _reads: dict[tuple[int, str, str], float] = field(default_factory=dict)
     _flying: dict[str, Process] = field(default_factory=dict)
@@ -120,7 +120,7 @@ class Ledger:
 
     def was_told(self, process: Process, ref: str, marker: QuoteMarker) -> None:
         """A process has been told what stands in the slot of a deal."""
-        self._met[process.name, ref] = marker
+        self._met[process.name, ref] = (marker, self.scheduler.now)
         if marker.instance_id == self.instance:
             key = (id(process), marker.quote_id)
             self._told[key] = max(marker.version, self._told.get(key, 0))
@@ -237,10 +237,12 @@ class Ledger:
 
     def _another_goes(self, effect: Effect) -> None:
         """Note what a look showed and a write replaced; what was known of its quote ends (G4)."""
-        met, was, mark = self._met.get((effect.by, effect.ref)), effect.was, effect.mark
+        was, mark = effect.was, effect.mark
         if was is None or mark is None:
             return
-        if met == marker_of(was) and (was.instance != self.instance or was.digest == COPY):
+        met, at = self._met.get((effect.by, effect.ref), (None, 0.0))
+        theirs = was.instance != self.instance or was.digest == COPY
+        if met == marker_of(was) and theirs and at <= effect.sent_at:
             self.replaced.append(met)
             self.probe("a met marker was replaced")
         if was.quote != mark.quote:
