@@ -9,6 +9,17 @@ from dataclasses import asdict, dataclass, fields, replace
 from random import Random
 from typing import Any
 
+_LATER = (
+    "own_marker",
+    "refused",
+    "swizzle",
+    "policy",
+    "hidden",
+    "unlisted",
+    "second_thoughts",
+    "lock",
+)
+"""Classes with dice of their own, so that the other draws of a seed stay what they were."""
 CLASSES = (
     "lost_request",
     "lost_reply",
@@ -32,14 +43,7 @@ CLASSES = (
     "merge",
     "poison",
     "skew",
-    "own_marker",
-    "refused",
-    "swizzle",
-    "policy",
-    "hidden",
-    "unlisted",
-    "second_thoughts",
-    "lock",
+    *_LATER,
 )
 
 
@@ -118,19 +122,6 @@ _HEAVY = {
     "second_thoughts": 0.6,
 }
 """Top chances of what would drown everything else, or is seldom asked; others go up to a sixth."""
-
-
-_LATER = (
-    "own_marker",
-    "refused",
-    "swizzle",
-    "policy",
-    "hidden",
-    "unlisted",
-    "second_thoughts",
-    "lock",
-)
-"""Classes with dice of their own, so that the other draws of a seed stay what they were."""
 
 
 def _rate(name: str, dice: Random) -> float:

@@ -56,14 +56,23 @@ def _is_whole(heard: bytes) -> bool:
 def answering(answer: Answer | bytes) -> Iterator[Server]:
     """Serve while the block runs."""
     server = Server((lambda line: line.sendall(answer)) if isinstance(answer, bytes) else answer)
-    thread = threading.Thread(target=server.run, daemon=True)
+    with _serving(server, server.run):
+        yield server
+
+
+@contextlib.contextmanager
+def _serving(
+    server: Server, serve: Callable[[], None], patience: float | None = None
+) -> Iterator[None]:
+    """Serve in a thread while the block runs; its listener ends with it."""
+    thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     try:
-        yield server
+        yield
     finally:
         server.listener.shutdown(socket.SHUT_RDWR)
         server.listener.close()
-        thread.join()
+        thread.join(patience)
 
 
 @contextlib.contextmanager
@@ -83,14 +92,8 @@ def impostor(folder: Path) -> Iterator[Server]:
             with line, context.wrap_socket(line, server_side=True) as wrapped:
                 server.heard.append(wrapped.recv(10))
 
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
+    with _serving(server, serve, patience=5):
         yield server
-    finally:
-        server.listener.shutdown(socket.SHUT_RDWR)
-        server.listener.close()
-        thread.join(5)
 
 
 def plain(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
