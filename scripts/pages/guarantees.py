@@ -42,16 +42,6 @@ file in one process |
 | N7 | To see that the newest events of the audit were cut off, or that the whole folder was put \
 back to an older day, beyond the newest head that was noted elsewhere (`quotey crm audit --head`) |
 """
-KNOWN = """\
-## Known to be broken
-
-| | |
-|---|---|
-| G3 | In one of 10,000 simulated worlds (`make sim SEED=5009575`). An update of a field was not \
-answered; somebody changed the field in the CRM, and that value won here; then the update landed \
-late over it, and was taken for our own echo. The CRM shows our older value, the mirror the one \
-that won, both are in the audit, and nobody is asked until either side changes again |
-"""
 ELSEWHERE = """\
 Mistakes that cannot be made in the engine, and so are no mutants of the simulation:
 
@@ -108,7 +98,6 @@ def guarantees_page() -> str:
         INTRO,
         promises,
         NOT_PROMISED,
-        KNOWN,
         oracles_part(),
         ELSEWHERE,
     )

@@ -258,6 +258,14 @@ def test_our_own_write_coming_back_moves_the_base_and_leaves_the_newer_edit() ->
     assert (made.items, made.reassert) == ((), ())
 
 
+def test_our_own_write_that_ends_a_question_has_the_newer_edit_sent() -> None:
+    known = mirror(OPEN, local=OPEN | {"amount": "12"}, remote={"amount": "13"})
+    made = plan({"amount": "11"}, known=known, in_flight={"amount": ("11",)})
+    assert made.record is not None
+    assert (made.record.local["amount"], made.record.remote) == ("12", {})
+    assert made.reassert == ("amount",)
+
+
 @pytest.mark.parametrize(
     ("ts", "version"), [(NOW, "5"), (later(-7200), ""), (later(-7200), "x"), (later(9999), "05")]
 )

@@ -150,6 +150,20 @@ def test_our_own_write_coming_back_is_no_overwrite_of_a_lock() -> None:
     assert merge_field(facts("x", "z", "y", in_flight=("y",), lock=lock())) == Pending()
 
 
+def test_our_own_write_that_landed_late_over_a_newer_value_of_the_crm_is_written_over() -> None:
+    told = merge_field(facts("x", "x", "y", of=field(direction=BOTH), in_flight=("y",)))
+    assert told == Reassert("x", loser="y", rule="late_echo")
+
+
+def test_our_own_late_write_is_no_overwrite_of_a_lock() -> None:
+    told = merge_field(facts("x", "x", "y", of=LOCAL_WINS_OUT, in_flight=("y",), lock=lock()))
+    assert told == Reassert("x", loser="y", rule="late_echo")
+
+
+def test_what_does_not_flow_out_any_more_is_not_sent_for_a_late_write() -> None:
+    assert merge_field(facts("x", "x", "y", of=LOCAL_WINS_IN, in_flight=("y",))) == Pending()
+
+
 def test_a_value_that_we_did_not_send_is_no_echo() -> None:
     assert isinstance(merge_field(facts("x", "z", "w", in_flight=("y",))), Take)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from quotey.contract.adapter import Capabilities, Tier
+from quotey.contract.adapter import Call, Capabilities, Tier
 from quotey.contract.dto import RemoteWrite
 from quotey.contract.errors import ErrorClass
 from quotey.contract.fields import Entity
@@ -289,6 +289,34 @@ def test_an_echo_of_an_older_write_does_not_undo_a_newer_edit(synced: World) -> 
     assert synced.deal("D-1").local["name"] == "Second"
     synced.settle_down()
     assert synced.remote("deal", "D-1")["name"] == "Second"
+
+
+def test_our_own_update_that_lands_late_over_a_newer_value_of_the_crm_is_set_right(
+    synced: World,
+) -> None:
+    """Found by the simulation: the CRM kept ours, the mirror theirs, and nobody was told."""
+    op = synced.edit(Entity.DEAL, "D-1", name="Ours")
+    synced.crm.fail("timeout_before", operation="update_deal")
+    reads = iter((synced.stub.read_records,))
+    unread = failing(ErrorClass.TRANSIENT)
+
+    def once(entity: Entity, refs: tuple[str, ...], *, call: Call) -> object:
+        return next(reads, unread)(entity, refs, call=call)
+
+    synced.adapter = bend(synced.stub, read_records=once)
+    synced.sync()
+    assert synced.op(op).state is OpState.UNKNOWN
+    synced.turn(minutes=5)
+    synced.crm.set("deal", "D-1", {"name": "Theirs"}, at=synced.clock.now())
+    synced.sync()
+    assert synced.deal("D-1").local["name"] == "Theirs"
+    synced.crm.set("deal", "D-1", {"name": "Ours"}, at=synced.clock.now())
+    synced.adapter = synced.stub
+    synced.settle_down()
+    assert synced.remote("deal", "D-1")["name"] == synced.deal("D-1").local["name"] == "Theirs"
+    assert synced.op(op).state is OpState.SUPERSEDED
+    told = [fields_of(one)["name"] for one in synced.events("record.updated")]
+    assert ("Ours", "late_echo") in {(one["loser"], one["rule"]) for one in told}
 
 
 def test_a_sender_that_slept_does_not_undo_a_newer_reading(synced: World) -> None:

@@ -29,7 +29,17 @@ from quotey.decide.items import ACCEPTED, WHOLE_RECORD, drafts, settled
 from quotey.decide.merge import merge_field
 from quotey.decide.plan import FieldDecision, ItemDraft, PlanKind, RecordFacts, RecordPlan
 from quotey.decide.quarantine import PARENT, other_identity, plan_reject, without_parent
-from quotey.decide.verdict import Ask, FieldFacts, Keep, Reassert, Side, Take, carry_out, is_quiet
+from quotey.decide.verdict import (
+    Ask,
+    FieldFacts,
+    Keep,
+    Pending,
+    Reassert,
+    Side,
+    Take,
+    carry_out,
+    is_quiet,
+)
 
 __all__ = [
     "WHOLE_RECORD",
@@ -167,7 +177,7 @@ def _goes_out(one: FieldDecision, mirror: MirrorRecord) -> bool:
     What was edited here while the record was gone, or while a person was asked about the field, was
     not sent then; once the CRM is back where it was, it goes.
     """
-    if isinstance(one.verdict, Keep) and (
+    if isinstance(one.verdict, Keep | Pending) and (
         mirror.state is RecordState.GONE or one.field in mirror.remote
     ):
         return one.facts.field.flows_out

@@ -96,8 +96,16 @@ def _only_ours(facts: FieldFacts) -> Verdict | None:
 
 
 def _echo(facts: FieldFacts) -> Verdict | None:
-    """Our own older write, seen again, must not undo a newer edit (reliability G13)."""
-    return Pending() if facts.local is not UNSET and facts.remote in facts.in_flight else None
+    """Our own older write, seen again, must not undo what is newer (reliability G13).
+
+    A newer edit of ours is on its way out. A newer value of the CRM is not: our write landed late
+    over it and has lost, so it is given back to the CRM.
+    """
+    if facts.local is UNSET or facts.remote not in facts.in_flight:
+        return None
+    if _edited(facts) or not facts.field.flows_out:
+        return Pending()
+    return Reassert(_held_here(facts), loser=facts.remote, rule="late_echo")
 
 
 def _locked(facts: FieldFacts) -> Verdict | None:

@@ -20,6 +20,9 @@ SENTENCES: dict[str, str] = {
     "converged": "both sides came to {remote}.",
     "local_pending": "it was changed here to {local}; the CRM still holds {remote}.",
     "echo": "the CRM shows {remote}, which we sent ourselves; the newer {local} stays.",
+    "late_echo": (
+        "our own {remote} reached the CRM late, over {local} which had won; {local} is sent again."
+    ),
     "first_seen": "{policy} - first seen as {remote}.",
     "crm_changed": "{policy} - the CRM changed it from {base} to {remote}; nobody changed it here.",
     "crm_wins": (
