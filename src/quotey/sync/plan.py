@@ -33,7 +33,7 @@ from quotey.sync import changes, drift, late, parking, waiting
 from quotey.sync.changes import Judged
 from quotey.sync.engine import begin
 from quotey.sync.ports import Ports, Run
-from quotey.sync.pull import ask_page, is_cursor_lost
+from quotey.sync.pull import ask_page, blank_trail, brought, is_cursor_lost
 from quotey.sync.report import (
     Failure,
     PlannedField,
@@ -43,7 +43,6 @@ from quotey.sync.report import (
     exit_code,
     failure,
 )
-from quotey.sync.trail import Trail
 
 _CALLS = {
     OpKind.WRITE_QUOTE: 3,
@@ -157,11 +156,11 @@ def _plan_let_in(this: Run, entity: Entity, counts: Counts, draft: _Draft) -> No
 
 
 def _pages(this: Run, entity: Entity, cursor: str, draft: _Draft) -> Iterator[CrmSyncResultDto]:
-    trail, more = Trail(entity, patience=this.limits.same_cursor), True
+    trail, more = blank_trail(this, entity), True
     while more:
         page = _page(this, entity, cursor)
         draft.calls += 1
-        trail.follow(cursor, page.next_cursor, more=page.has_more)
+        trail.follow(cursor, page.next_cursor, brought=brought(page), more=page.has_more)
         yield page
         cursor, more = page.next_cursor, page.has_more
 

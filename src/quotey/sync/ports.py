@@ -21,6 +21,7 @@ from quotey.decide.inbound import MassLimits
 from quotey.decide.retry import RetryLimits
 from quotey.store.store import Store
 from quotey.sync.clock import Clock, fresh_id, roll
+from quotey.sync.trail import MOST_EMPTY
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +36,8 @@ class SyncLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Every bound of a run. Seconds unless the type says otherwise; source: reliability section 6.
 
     `read_tries` are the tries of one read within a run. `same_cursor` is how often a page may
-    answer the same cursor and still claim to have more. `sweep_every` is the time between two
+    answer the same cursor and still claim to have more; `empty_pages` how many in a row may claim
+    so and bring nothing. `sweep_every` is the time between two
     sweeps of an entity, zero: only when asked. `breaker` is how many operations in a row
     may fail for want of a CRM before the drain stops. `yield_seconds` is the pause between two
     transactions in which commands of users get in. `late_look` is how long after a delivery a slot
@@ -50,6 +52,7 @@ class SyncLimits(msgspec.Struct, frozen=True, kw_only=True):
     examine_every: timedelta | None = timedelta(hours=1)
     read_tries: int = 4
     same_cursor: int = 3
+    empty_pages: int = MOST_EMPTY
     sweep_every: timedelta = timedelta(hours=24)
     breaker: int = 5
     max_ops: int = 10_000

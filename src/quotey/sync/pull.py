@@ -58,7 +58,7 @@ def start(run: Run, entity: Entity, *, accept_mass_change: bool = False) -> Read
         state=state,
         mirrored=known[RecordState.LIVE],
         full=not state.cursor,
-        trail=Trail(entity, patience=run.limits.same_cursor),
+        trail=blank_trail(run, entity),
         accept_mass_change=accept_mass_change,
     )
 
@@ -92,8 +92,18 @@ def read_page(run: Run, reading: Reading) -> CrmSyncResultDto:
             raise
         _begin_anew(run, reading, failed)
         return read_page(run, reading)
-    reading.trail.follow(cursor, page.next_cursor, more=page.has_more)
+    reading.trail.follow(cursor, page.next_cursor, brought=brought(page), more=page.has_more)
     return page
+
+
+def blank_trail(run: Run, entity: Entity) -> Trail:
+    """Begin a trail within the limits of the run."""
+    return Trail(entity, patience=run.limits.same_cursor, most_empty=run.limits.empty_pages)
+
+
+def brought(page: CrmSyncResultDto) -> int:
+    """Count what a page tells of: records, and those that could not be read."""
+    return len(page.records) + len(page.failures)
 
 
 def ask_page(

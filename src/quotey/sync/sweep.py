@@ -24,8 +24,7 @@ from quotey.sync.carry import carry_out, keep_unread
 from quotey.sync.door import note
 from quotey.sync.finds import Finds, compare, counted
 from quotey.sync.ports import Run
-from quotey.sync.pull import MassChangeError, Reading, guard_mass, renew, whole
-from quotey.sync.trail import Trail
+from quotey.sync.pull import MassChangeError, Reading, blank_trail, guard_mass, renew, whole
 
 log = structlog.get_logger()
 
@@ -83,11 +82,11 @@ class _Sweeping:
         """List everything, look for the ends of what was not listed, and tell."""
         if not self.state.under_way:
             self._begin()
-        trail = Trail(self.entity, patience=self.run.limits.same_cursor)
+        trail = blank_trail(self.run, self.entity)
         while not self.state.listed_all:
             place = self.state.place
             page = self._ask_list(place)
-            trail.follow(place, page.next_place, more=page.has_more)
+            trail.follow(place, page.next_place, brought=len(page.listed), more=page.has_more)
             self._take_list(page)
             self._breathe("sweep", self.state.counts.listed)
         while waiting := self._unseen():

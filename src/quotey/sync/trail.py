@@ -1,6 +1,6 @@
-"""The cursors that one reading has come by: a source that turns in a circle is stopped.
+"""The cursors that one reading has come by: a source that never comes to an end is stopped.
 
-Source: reliability 2.C "same cursor returned for ever".
+Source: reliability 2.C "same cursor returned for ever; `has_more` true with empty page".
 """
 
 from __future__ import annotations
@@ -10,20 +10,40 @@ from hashlib import blake2b
 from quotey.contract.errors import ErrorClass, RemoteFailure
 from quotey.contract.fields import Entity
 
+MOST_EMPTY = 100_000
+"""Pages in a row that promise more and bring nothing, before a source is taken to have no end.
+
+Three would stop honest ones: a recycle bin that cannot be asked by date is walked whole for the few
+deletions since the last run, and a page of old ones brings none. It keeps 90 days, a hundred
+records a page: ten million would have to be deleted in that time. Whoever does meet this goes on at
+the same place with the next run, since each page has moved the cursor.
+"""
+
 
 class Trail:
     """Remembers every cursor of a reading as eight bytes, so that many pages take little room."""
 
-    def __init__(self, entity: Entity, *, patience: int) -> None:
+    def __init__(self, entity: Entity, *, patience: int, most_empty: int = MOST_EMPTY) -> None:
         """Begin; `patience` is how often a page may answer the cursor that it was asked for."""
         self._entity = entity
         self._patience = patience
+        self._most_empty = most_empty
         self._same = 0
+        self._empty = 0
         self._been = set[bytes]()
 
-    def follow(self, asked: str, answered: str, *, more: bool) -> None:
-        """Note one page. Raises `RemoteFailure` (permanent) when it leads in a circle."""
+    def follow(self, asked: str, answered: str, *, brought: int, more: bool) -> None:
+        """Note one page, with how many records, failures or ids it `brought`.
+
+        Raises `RemoteFailure` (permanent) when it leads in a circle, or on and on through nothing.
+        """
         self._been.add(_short(asked))
+        self._empty = self._empty + 1 if more and not brought else 0
+        if self._empty >= self._most_empty:
+            raise _stopped(
+                f"The CRM promises more of {self._entity} and gives nothing: {self._empty} empty "
+                "pages in a row. What was read is kept."
+            )
         self._same = self._same + 1 if more and answered == asked else 0
         if self._same >= self._patience:
             raise _stopped(f"The CRM answers the same cursor of {self._entity} again and again.")
@@ -35,7 +55,7 @@ class Trail:
 
     def forget(self) -> None:
         """Begin anew, as after a cursor that was lost."""
-        self._same = 0
+        self._same = self._empty = 0
         self._been.clear()
 
 
