@@ -23,7 +23,7 @@ from tests.sync.world import World, make_world
 DEALS = (Entity.DEAL,)
 PATIENCE = 5
 END = 40
-"""Even the endless ones end here, so that a run that does not stop them fails instead of hanging."""
+"""Even the endless ones end here, so that a run that does not stop them fails and hangs not."""
 
 
 @pytest.fixture
