@@ -19,9 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median, quantiles
 
+from quotey.contract.errors import ExitCode
 from quotey.contract.fields import Entity
 from quotey.testing.simulators.faults import Fault, FaultKind
 from quotey.testing.simulators.hubspot import HubSpotCore
+from tests.disk.clerk import BUSY
 from tests.disk.market import Market
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -32,19 +34,37 @@ BEYOND = 45
 """Seconds of a stop that outlasts the lease."""
 ONE_IN = 20
 """A fault strikes one in so many requests."""
+ENDED = (ExitCode.INTERRUPTED, -signal.SIGTERM)
+"""How a process may end that was told to: by its own handler, or before it has one."""
 
 
 @dataclass
 class Hand:
-    """A process at work, what it told, and how much memory it held each second."""
+    """A process at work, what it said of its troubles, and how much memory it held each second."""
 
     process: subprocess.Popen[str]
+    troubles: Path
     memory: list[int] = field(default_factory=list)
 
     @property
     def pid(self) -> int:
         """The process."""
         return self.process.pid
+
+    def lives(self) -> None:
+        """Hold that it has not ended by itself; else tell what it said last."""
+        assert self.process.poll() is None, self._last_words()
+
+    def end(self) -> None:
+        """Tell it to end, and hold that it ends as somebody does who was told to."""
+        self.lives()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=60)
+        assert self.process.returncode in ENDED, self._last_words()
+
+    def _last_words(self) -> str:
+        said = self.troubles.read_text("utf-8", errors="replace")[-4000:]
+        return f"{self.process.args!r} ended with {self.process.returncode}: {said}"
 
     def look(self) -> None:
         """Note how much memory it holds, in bytes."""
@@ -62,7 +82,7 @@ class Hand:
 
 @dataclass
 class Day:
-    """Everybody who works, and what they were told. Close it, or they go on for ever."""
+    """Everybody who works, and what they were told; they end with the market at the latest."""
 
     market: Market
     chance: random.Random
@@ -72,6 +92,8 @@ class Day:
     stops: int = 0
     edits: int = 0
     faults: int = 0
+    busy: int = 0
+    """Saves that were given up, because a stopped worker held the database."""
     largest_wal: int = 0
     _ears: list[threading.Thread] = field(default_factory=list)
 
@@ -85,6 +107,8 @@ class Day:
         end, next_at = time.monotonic() + seconds, time.monotonic() + every
         while time.monotonic() < end:
             self._colleagues()
+            for hand in (elder, younger, clerk, second):
+                hand.lives()
             for hand in (elder, clerk):
                 hand.look()
             if time.monotonic() >= next_at:
@@ -92,8 +116,7 @@ class Day:
                 younger, second = self._misfortune(younger, second, elder)
             time.sleep(1)
         for hand in (elder, younger, clerk, second):
-            hand.process.send_signal(signal.SIGTERM)
-            hand.process.wait(timeout=60)
+            hand.end()
         for ear in self._ears:
             ear.join(timeout=60)
         return elder, clerk
@@ -108,14 +131,17 @@ class Day:
         return self._start("tests.disk.clerk", str(self.saves), str(seed), heard=self._hear)
 
     def _start(self, *words: str, heard: Callable[[str], None] = lambda _line: None) -> Hand:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *words],
-            cwd=self.market.folder,
-            env=self.market.environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        troubles = self.market.folder / f"troubles-{len(self._ears)}.txt"
+        with troubles.open("wb") as heard_late:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *words],
+                cwd=self.market.folder,
+                env=self.market.environ,
+                stdout=subprocess.PIPE,
+                stderr=heard_late,
+                text=True,
+            )
+        self.market.sellers.append(process)
 
         def listen() -> None:
             assert process.stdout is not None
@@ -127,10 +153,14 @@ class Day:
         ear = threading.Thread(target=listen, daemon=True)
         ear.start()
         self._ears.append(ear)
-        return Hand(process)
+        return Hand(process, troubles)
 
     def _hear(self, line: str) -> None:
-        quote, version, total, spent = json.loads(line)
+        said = json.loads(line)
+        if said == BUSY:
+            self.busy += 1
+            return
+        quote, version, total, spent = said
         self.market.told.add((quote, version, total))
         self.milliseconds.append(spent)
 
@@ -168,6 +198,7 @@ class Day:
         return younger, second
 
     def _kill(self, hand: Hand) -> None:
+        hand.lives()
         hand.process.send_signal(signal.SIGKILL)
         hand.process.wait(timeout=30)
         self.kills += 1

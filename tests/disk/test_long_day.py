@@ -46,6 +46,7 @@ def test_a_long_day_of_kills_stops_and_faults_loses_nothing_and_grows_nothing(
             kills=day.kills,
             stops=day.stops,
             faults=day.faults,
+            saves_given_up=day.busy,
             acknowledged=len(market.told),
             edits=day.edits,
             requests=len(market.rig.vendor.log),
