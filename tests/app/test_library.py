@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from quotey.app.banner import STUB, UNKNOWN, banner
 from quotey.app.envelope import Envelope, encode, error_body, exit_code_of
 from quotey.app.facade import Quotey, open_quotey
 from quotey.app.quotes import QuoteTerms
-from quotey.app.reports import Progress
+from quotey.app.reports import Progress, SyncReport
 from quotey.config import load_settings
 from quotey.contract.errors import (
     ConfigError,
@@ -82,6 +83,20 @@ def test_it_closes_what_it_opened_and_may_be_closed_twice(tmp_path: Path) -> Non
     one.close()
     with open_quotey(cwd=tmp_path) as again:
         assert again.status().entities[0].live == 29
+
+
+def test_a_watch_keeps_of_all_its_reports_only_the_last(opened: Quotey) -> None:
+    """It goes on for weeks; a list of them filled the memory, a kilobyte each second."""
+    alive: list[int] = []
+
+    def count(_progress: Progress) -> None:
+        gc.collect()
+        alive.append(sum(isinstance(one, SyncReport) for one in gc.get_objects()))
+
+    watched = opened.watch(every="1s", rounds=8, progress=count)
+    assert watched.rounds == 8
+    assert watched.last in [one for one in gc.get_objects() if isinstance(one, SyncReport)]
+    assert max(alive) == alive[-1] <= 2, alive
 
 
 def test_a_library_is_not_steered_by_the_environment(

@@ -67,19 +67,27 @@ def _readable(entities: Sequence[Entity]) -> tuple[Entity, ...]:
 
 
 def watch(house: House, every: str, rounds: int | None, progress: Show) -> Watched:
-    """Run again and again; ends after `rounds`, and on an interrupt between or within two."""
+    """Run again and again; ends after `rounds`, and on an interrupt between or within two.
+
+    It may go on for weeks, so of all reports only the last is kept.
+    """
     pause = wait_of(every)
     if rounds is not None and rounds < 1:
         raise UsageError("A watch has at least one round.")
     house.watching = True
-    reports: list[SyncReport] = []
-    watch_on(
+    done = 0
+
+    def count(_report: SyncReport) -> None:
+        nonlocal done
+        done += 1
+
+    last = watch_on(
         house.ports(house.correlation_id(), progress),
         pause,
-        lambda: rounds is not None and len(reports) >= rounds,
-        told=reports.append,
+        lambda: rounds is not None and done >= rounds,
+        told=count,
     )
-    return Watched(rounds=len(reports), last=reports[-1] if reports else None)
+    return Watched(rounds=done, last=last)
 
 
 def audit(
