@@ -118,7 +118,10 @@ def _envelope_table() -> str:
         ("key", "what it holds"),
         [
             ("`schema`", "`quotey.<command words>/<version>`, as `quotey.crm.status/1`"),
-            ("`mode`", "`stub` or `live`; null when the settings could not be read"),
+            (
+                "`mode`",
+                "`stub` or `live`; null when no connection was opened",
+            ),
             ("`provider`", "the provider's name, or null"),
             ("`correlation_id`", "the id of this command, on all that it left behind"),
             ("`ok`", "whether the exit code is 0"),

@@ -153,7 +153,7 @@ def test_a_broken_configuration_ends_with_2_for_every_command(quotey: Terminal) 
     assert "line 1" in ran.err
     assert "Did you mean home?" in ran.err
     assert "line 3" in ran.err
-    assert ran.err.startswith("no connection: the settings could not be read\n")
+    assert ran.err.startswith("no connection was opened: nothing leaves this machine\n")
 
 
 def test_an_unknown_provider_ends_with_2(quotey: Terminal) -> None:
@@ -193,6 +193,31 @@ def test_an_interrupt_ends_with_130(quotey: Terminal, monkeypatch: pytest.Monkey
     ran = status_that_raises(quotey, monkeypatch, KeyboardInterrupt())
     assert ran.code == 130
     assert "nothing is half done" in ran.err
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_an_interrupt_after_the_answer_takes_nothing_of_it_back(
+    quotey: Terminal, monkeypatch: pytest.MonkeyPatch, *, as_json: bool
+) -> None:
+    close = Quotey.close
+
+    def interrupted(self: Quotey) -> None:
+        close(self)
+        raise KeyboardInterrupt
+
+    quotey("crm", "sync")
+    monkeypatch.setattr(Quotey, "close", interrupted)
+    ran = quotey("quote", "create", "D-1001", "--total", "5", *["--json"] * as_json)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.count("priced") == 1
+    assert not as_json or ran.document["ok"] is True, "one document, and none that says otherwise"
+
+
+def test_wrong_words_are_not_blamed_on_the_settings(quotey: Terminal) -> None:
+    ran = quotey("quote", "create", "D-1001", "--totl", "5")
+    assert ran.code == 2
+    assert ran.err.startswith("no connection was opened: nothing leaves this machine\n")
+    assert "Did you mean --total?" in ran.err
 
 
 def test_the_unforeseen_ends_with_1_in_one_sentence(

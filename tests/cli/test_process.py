@@ -106,6 +106,14 @@ def test_a_signal_in_the_middle_of_sending_cuts_nothing_in_half_and_the_next_syn
     assert sorted(written) == sorted(deals), "each once"
 
 
+def test_a_signal_while_it_still_starts_ends_with_130_and_one_sentence(tmp_path: Path) -> None:
+    # What it imports first is interrupted: no signal from outside would meet that moment each time.
+    (tmp_path / "cyclopts.py").write_text("raise KeyboardInterrupt\n", encoding="utf-8")
+    done = run(tmp_path, "quote", "list")
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "Interrupted before anything was done. Nothing was changed.\n"
+
+
 def _delivered(folder: Path) -> int:
     told = json.loads(run(folder, "crm", "outbox", "list", "--state", "delivered", "--json").stdout)
     return len(told["data"]["items"])

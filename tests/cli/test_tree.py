@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from quotey.cli.tree import COMMANDS, EXIT_WORDS, parse
+from quotey.cli.tree import COMMANDS, EXIT_WORDS, parse, summary_of
 from quotey.cli.words import HELP, split_common
 from quotey.contract.errors import ExitCode
 from scripts.error_words import CODES
@@ -30,6 +30,16 @@ SEED_COMMANDS = (
 @pytest.mark.parametrize("words", SEED_COMMANDS)
 def test_the_four_commands_of_the_seed_keep_their_words(words: str) -> None:
     assert words in EVERY
+
+
+@pytest.mark.parametrize("group", COMMANDS)
+def test_the_page_of_a_group_says_what_each_command_does(group: str) -> None:
+    out = io.StringIO()
+    parse([*group.split(), "--help"], out).call()
+    page = " ".join(out.getvalue().replace("│", " ").split())
+    for command in COMMANDS[group]:
+        summary = " ".join(summary_of(f"quotey {group} {command}").split())
+        assert f" {command} {summary}" in page
 
 
 @pytest.mark.parametrize("words", EVERY)

@@ -142,6 +142,7 @@ def test_what_is_no_plain_file_is_not_copied(
         quotes.attach_file(world.desk, made.quote.id, trap(tmp_path, kind))
     assert told in caught.value.message
     assert [one.field for one in caught.value.diagnostics] == ["attachment_ref"]
+    assert "--copy" in (caught.value.diagnostics[0].fix or "")
     assert world.dump() == before
     assert list(root_of(world).iterdir()) == [], "no half copy stays behind"
 

@@ -48,6 +48,16 @@ def test_a_deal_is_made_offline_and_its_creation_queued(world: DeskWorld) -> Non
     assert world.kinds() == ["deal.created"]
 
 
+def test_a_name_without_end_is_not_told_back_and_the_command_that_helps_can_be_pasted(
+    world: DeskWorld,
+) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        deals.update(world.desk, "it's $(one) " + "x" * 100_000, {"name": "New"})
+    assert caught.value.next == (
+        "quotey crm lookup deal 'it'\"'\"'s $(one) xxxxxxxxxxxxxxxxxxxxxxxxxxxx'",
+    )
+
+
 def test_a_deal_of_an_unbound_account_waits_for_its_parent(world: DeskWorld) -> None:
     world.account(1, crm_ref=None)
     answer = deals.create(world.desk, "acc_1", {"name": "New", "stage": "open", "currency": "EUR"})

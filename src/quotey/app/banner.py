@@ -22,7 +22,7 @@ class Named(Protocol):
 
 
 STUB = "stub (offline): nothing leaves this machine"
-UNKNOWN = "no connection: the settings could not be read"
+UNKNOWN = "no connection was opened: nothing leaves this machine"
 
 
 def banner(connection: Named | None) -> str:

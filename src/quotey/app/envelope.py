@@ -69,7 +69,10 @@ def error_body(error: BaseException) -> ErrorBody:
     return ErrorBody(code="unexpected", message=UNEXPECTED.format(type(error).__name__))
 
 
-INTERRUPTED = "Interrupted. What was committed stands, nothing is half done; repeat the command."
+INTERRUPTED = (
+    "Interrupted. What was committed stands, nothing is half done. "
+    "Before you repeat a command that makes something, look whether it is there."
+)
 UNEXPECTED = "Something that Quotey did not foresee stopped the command ({})."
 
 

@@ -62,7 +62,9 @@ def main(
         return turn.run(argv)
     except BrokenPipeError:
         return int(ExitCode.DONE)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last door: it is told
+    except KeyboardInterrupt as error:
+        return turn.fail(error) if turn.told is None else turn.told
+    except Exception as error:  # noqa: BLE001 - the last door: it is told
         return turn.fail(error)
 
 
@@ -79,6 +81,8 @@ class _Turn:
     common: Common = field(default_factory=Common)
     command: tuple[str, ...] = ()
     quotey: Quotey | None = None
+    told: int | None = None
+    """The exit code of the answer that was given; an interrupt after it undoes nothing."""
 
     def __post_init__(self) -> None:
         self.correlation_id = new_correlation_id()
@@ -103,6 +107,7 @@ class _Turn:
             )
             assert isinstance(answer, Answer), "every command gives an Answer"
             self.emit(answer, quotey)
+            self.told = int(answer.exit_code)
             self._go_on(answer)
         return int(answer.exit_code)
 
@@ -243,6 +248,8 @@ def run() -> int:
     )
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, KeyboardInterrupt) as ended:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = int(ExitCode.INTERRUPTED) if isinstance(ended, KeyboardInterrupt) else code
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is said; only the interpreter has to end
     return code

@@ -5,7 +5,7 @@ The words of seed 7.2 stand here exactly as they were planned. No command does i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -162,17 +162,27 @@ def epilogue() -> str:
 def parse(words: list[str], stdout: TextIO) -> Parsed:
     """Find the command and read its arguments. Raises CycloptsError when they make no sense."""
     root = build()
-    command, _, _ = root.parse_commands(words)
+    command, apps, _ = root.parse_commands(words)
     function, bound, injected = root.parse_args(words, exit_on_error=False, print_error=False)
     if "console" in bound.arguments:
         bound.arguments["console"] = _console(stdout)
-    return Parsed(
+    parsed = Parsed(
         command=command,
         function=function,
         args=bound.args,
         kwargs=dict(bound.kwargs),
         takes=frozenset(injected),
     )
+    if parsed.shows_help:
+        _read_summaries(apps)
+    return parsed
+
+
+def _read_summaries(groups: Iterable[App]) -> None:
+    """Import what stands in the groups: their pages would else name commands and say nothing."""
+    for group in groups:
+        for name in group:
+            group[name]
 
 
 def _console(stdout: TextIO) -> object:

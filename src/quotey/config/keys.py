@@ -92,7 +92,10 @@ KEYS: dict[str, tuple[Callable[[object], object], str]] = {
     "home": (_path, "folder of the database, the audit key and the stub; default `.quotey`"),
     "connection": (_name, "the connection that commands use; default `main`"),
     "mappings": (_path, "folder of your own mapping files, `<connection>.toml`"),
-    "attachments": (_path, "folder that attachment references cannot leave"),
+    "attachments": (
+        _path,
+        "folder that attachment references cannot leave; default `attachments` in the home",
+    ),
     "actor": (actor, "who the audit log names; default the login name"),
     "allow_network_fs": (
         _flag,

@@ -252,5 +252,6 @@ def attachment_problem(ref: str, reason: str) -> Diagnostic:
         "quote",
         "attachment_ref",
         f"{shown(ref)} cannot be attached: {reason}",
-        fix="Put a regular file into the attachment root and name it from there.",
+        fix="Name a regular file from the attachment root (`attachments` in the home, if the "
+        "settings say nothing else), or have one copied: quotey quote attach QUOTE FILE --copy",
     )

@@ -5,6 +5,7 @@ Looking things up in the CRM itself is not done here.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from quotey.contract.errors import Diagnostic, NotFoundError, Severity, UsageError
@@ -16,6 +17,8 @@ from quotey.contract.values import shown
 from quotey.desk.ports import DeskPorts
 
 _NEAR = 3
+_TYPED = 40
+"""So much of an id is told within a command; a lookup goes by the beginning anyway."""
 
 
 def split(reference: str) -> tuple[Entity, str]:
@@ -108,7 +111,9 @@ def mirrored(entity: Entity) -> Entity:
 
 
 def _missing(entity: Entity, key: str, near: Sequence[tuple[str, str]]) -> NotFoundError:
-    listed = {Entity.QUOTE: "quotey quote list"}.get(entity, f"quotey crm lookup {entity} {key!r}")
+    listed = {Entity.QUOTE: "quotey quote list"}.get(
+        entity, f"quotey crm lookup {entity} {shlex.quote(key[:_TYPED])}"
+    )
     show = "quotey quote show" if entity == Entity.QUOTE else f"quotey crm {entity} show"
     error = NotFoundError(
         entity, shown(key), next=tuple(f"{show} {id_}" for id_, _ in near) or (listed,)
