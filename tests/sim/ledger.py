@@ -77,6 +77,7 @@ class Ledger:
     settled: set[tuple[str, int]] = field(default_factory=set)
     created: set[str] = field(default_factory=set)
     replaced: list[QuoteMarker] = field(default_factory=list)
+    late_updates: list[Effect] = field(default_factory=list)
     _met: dict[tuple[str, str], tuple[QuoteMarker, float]] = field(default_factory=dict)
     _told: dict[tuple[int, str], int] = field(default_factory=dict)
     _reads: dict[tuple[int, str, str], float] = field(default_factory=dict)
@@ -276,6 +277,8 @@ class Ledger:
         """Remember what people wrote, and what of it was written over by us (G4)."""
         entity = effect.what.partition(".")[0]
         who, _, seen_at = effect.by.partition("@")
+        if who != "people" and effect.at - effect.sent_at > REPLY:
+            self.late_updates.append(effect)
         for name, value in effect.after.items():
             place = (entity, effect.ref, name)
             lost = self.by_people.pop(place, None)

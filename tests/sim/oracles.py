@@ -119,6 +119,7 @@ class Verdict:
         self.every_version_that_is_shown_went_out()
         self.the_crm_shows_the_newest()
         self.both_sides_agree()
+        self.no_older_edit_undoes_a_newer_one()
         self.no_value_is_lost()
         self.what_was_met_and_replaced_is_told()
         self.what_has_ended_is_not_ended_again()
@@ -256,6 +257,25 @@ class Verdict:
             if not (value in mirror or value in items or any(value in body for _, body in audit)):
                 raise Broken("G4", f"we wrote over {value} of {entity} {ref}, untold")
 
+    def no_older_edit_undoes_a_newer_one(self) -> None:
+        """An update that landed late over a newer edit of ours is not what stands at last (G13)."""
+        order: dict[tuple[str | None, ...], int] = {
+            (*_place(edit), edit.value): at for at, edit in enumerate(self.ledger.edits)
+        }
+        for late in self.ledger.late_updates:
+            entity = late.what.partition(".")[0]
+            id_, there = self.ids.get((entity, late.ref)), self.crm.now(entity, late.ref)
+            if id_ in self.about or there is None or there.gone:
+                continue
+            before, now = (canonical_of(entity, one) for one in (late.before, there.fields))
+            for name, value in canonical_of(entity, late.after).items():
+                newer = order.get((entity, id_, name, before.get(name)), -1)
+                if order.get((entity, id_, name, value), newer) >= newer:
+                    continue
+                self.ledger.probe("a late update landed over a newer edit")
+                if now.get(name) == value:
+                    raise Broken("G13", f"{name}={value} of {late.ref} undid {before[name]}")
+
     def what_was_met_and_replaced_is_told(self) -> None:
         """What somebody else left in a slot is audited when we, who saw it, replace it (G4, G5)."""
         audit = self.sight.audit_after(0)
@@ -294,6 +314,10 @@ class Verdict:
         for path in sorted(self.sight.path.parent.iterdir()):
             if path.is_file() and CANARY.encode() in path.read_bytes():
                 raise Broken("G8", f"{CANARY} is in {path.name}")
+
+
+def _place(edit: Edit) -> tuple[str, str, str]:
+    return edit.entity, edit.entity_id, edit.field
 
 
 def _told_since(audit: list[tuple[int, str]], edit: Edit) -> bool:

@@ -16,6 +16,7 @@ WANTED = (
     "a met marker was replaced",
     "a decision was taken back",
     "a paused process was overtaken",
+    "a late update landed over a newer edit",
     "a person's value was overwritten",
     "a person's value was overwritten unseen (N2)",
     "a person set a value by hand",

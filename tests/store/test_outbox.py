@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from itertools import count
 from typing import ClassVar
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -283,6 +285,21 @@ def test_values_in_flight_are_those_sent_and_not_settled(store: Store) -> None:
     assert store.outbox.in_flight_values("main", Entity.DEAL, ["deal_1"]) == {}
 
 
+def test_values_that_may_still_land_are_of_updates_that_one_answer_did_not_end(
+    store: Store,
+) -> None:
+    def landing(since: datetime = NOW) -> object:
+        return store.outbox.may_land_values("main", Entity.DEAL, {"deal_1": since})
+
+    ends = [(1, OpState.DELIVERED), (2, OpState.DELIVERED), (1, OpState.SUPERSEDED)]
+    for n, (attempts, state) in enumerate(ends, start=1):
+        ended = operation(n, payload={"name": f"v{n}"}, attempts=attempts, state=state)
+        add(store, msgspec.structs.replace(ended, first_sent_at=NOW, finished_at=NOW))
+    assert landing() == {"deal_1": {"name": ("v2", "v3")}}
+    assert landing(NOW + timedelta(seconds=1)) == {}
+    assert store.outbox.may_land_values("main", Entity.ACCOUNT, {"deal_1": NOW}) == {}
+
+
 def test_what_waits_is_found_by_lane_and_by_record(store: Store) -> None:
     quote = operation(2, entity=Entity.QUOTE, entity_id="q_1")
     add(store, operation(1), quote, operation(3, lane="deal/x", entity_id="x"))
@@ -326,13 +343,14 @@ def test_claiming_and_counting_use_the_partial_indexes(store: Store) -> None:
         ("outbox_pending", "outbox_pending"),
         ("outbox_pending_for", "outbox_pending_for"),
         ("outbox_in_flight", "outbox_pending_for"),
+        ("outbox_may_land", "outbox_may_land"),
         ("outbox_count_unsettled", "outbox_unsettled"),
         ("outbox_release", "outbox_unsettled"),
         ("outbox_expired", "outbox_one_in_flight"),
     ):
         sql = store._db._sql[name]
         named = dict.fromkeys(
-            ("connection", "now", "until", "limit", "lane", "entity", "entity_id", "ids", "hold",
+            ("connection", "now", "until", "limit", "lane", "entity", "entity_id", "wanted", "hold",
              "fingerprint", "too_far"), "x",
         )  # fmt: skip
         plan = store._db.connection.execute(f"EXPLAIN QUERY PLAN {sql}", named).fetchall()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 
 from quotey.contract.adapter import Call, Capabilities, Tier
-from quotey.contract.dto import RemoteWrite
+from quotey.contract.dto import CrmSyncResultDto, RemoteWrite
 from quotey.contract.errors import ErrorClass
 from quotey.contract.fields import Entity
 from quotey.contract.journal import Hold, MirrorRecord, OpKind, OpState
@@ -317,6 +319,61 @@ def test_our_own_update_that_lands_late_over_a_newer_value_of_the_crm_is_set_rig
     assert synced.op(op).state is OpState.SUPERSEDED
     told = [fields_of(one)["name"] for one in synced.events("record.updated")]
     assert ("Ours", "late_echo") in {(one["loser"], one["rule"]) for one in told}
+
+
+def _twice_sent(world: World) -> None:
+    """Send an update whose first request is never answered, and after it a newer one."""
+    world.edit(Entity.DEAL, "D-1", name="Older")
+    world.crm.fail("timeout_before", operation="update_deal")
+    world.settle_down()
+    world.edit(Entity.DEAL, "D-1", name="Newer")
+    world.settle_down()
+    assert world.remote("deal", "D-1")["name"] == "Newer"
+
+
+def test_an_older_update_that_lands_late_does_not_undo_a_newer_edit(synced: World) -> None:
+    """Found by the simulation: it was taken for a change that somebody had made in the CRM."""
+    _twice_sent(synced)
+    synced.crm.set("deal", "D-1", {"name": "Older"}, at=synced.clock.now())
+    synced.turn(minutes=30)
+    synced.settle_down()
+    assert synced.remote("deal", "D-1")["name"] == synced.deal("D-1").local["name"] == "Newer"
+    told = [fields_of(one)["name"] for one in synced.events("record.updated")]
+    assert [one["rule"] for one in told] == ["late_echo"]
+
+
+def test_what_was_sent_long_ago_is_news_when_somebody_sets_it_again(synced: World) -> None:
+    _twice_sent(synced)
+    synced.turn(seconds=91)
+    synced.crm.set("deal", "D-1", {"name": "Older"}, at=synced.clock.now())
+    synced.settle_down()
+    assert synced.remote("deal", "D-1")["name"] == synced.deal("D-1").local["name"] == "Older"
+
+
+def test_what_was_answered_at_once_is_news_when_somebody_sets_it_again(synced: World) -> None:
+    for name in ("Older", "Newer"):
+        synced.edit(Entity.DEAL, "D-1", name=name)
+        synced.settle_down()
+    synced.crm.set("deal", "D-1", {"name": "Older"}, at=synced.clock.now())
+    synced.settle_down()
+    assert synced.remote("deal", "D-1")["name"] == synced.deal("D-1").local["name"] == "Older"
+
+
+def test_a_record_of_the_year_one_is_judged_like_any_other(synced: World) -> None:
+    synced.edit(Entity.DEAL, "D-1", name="Ours")
+    synced.sync()
+    stamp = datetime(1, 1, 1, tzinfo=UTC)
+
+    def ancient(page: CrmSyncResultDto) -> CrmSyncResultDto:
+        records = [
+            msgspec.structs.replace(one, source_ts=stamp, source_version="") for one in page.records
+        ]
+        return msgspec.structs.replace(page, records=tuple(records))
+
+    synced.edit(Entity.DEAL, "D-1", name="Mine")
+    synced.adapter = bend(synced.stub, read_records=then(synced.stub.read_records, ancient))
+    report = synced.sync()
+    assert not report.failures
 
 
 def test_a_sender_that_slept_does_not_undo_a_newer_reading(synced: World) -> None:

@@ -6,7 +6,7 @@ Whether a move is legal is decided elsewhere; here a row's shape is checked and 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from msgspec import UNSET, UnsetType
@@ -16,7 +16,16 @@ from quotey.contract.fields import Entity
 from quotey.contract.journal import PENDING, Hold, Operation, OpState
 from quotey.contract.moments import LONGEST_LEASE
 from quotey.store.database import Database
-from quotey.store.shapes import Cell, Shape, from_json, texts, to_text, to_text_or_none, to_time
+from quotey.store.shapes import (
+    Cell,
+    Shape,
+    from_json,
+    texts,
+    to_json,
+    to_text,
+    to_text_or_none,
+    to_time,
+)
 
 OPERATION = Shape(Operation, "payload")
 _SETTLED = (OpState.DELIVERED, OpState.SUPERSEDED, OpState.DISCARDED)
@@ -53,11 +62,27 @@ class Outbox:
         self, connection: str, entity: Entity, ids: Sequence[str]
     ) -> dict[str, dict[str, tuple[str | None, ...]]]:
         """Give by id and field the values that were sent (`sent_at`) and are not settled."""
-        params = {"connection": connection, "entity": entity, "ids": texts(ids)}
+        return self._values("outbox_in_flight", connection, entity, texts(ids))
+
+    def may_land_values(
+        self, connection: str, entity: Entity, since: Mapping[str, datetime]
+    ) -> dict[str, dict[str, tuple[str | None, ...]]]:
+        """Give by id and field the values of updates that ended, `since` by id, and may still land.
+
+        A request of theirs was never answered, or not as the last one was: they were sent more than
+        once, or ended without a delivery. Source: reliability G13.
+        """
+        wanted = to_json({id_: to_text(at) for id_, at in since.items()})
+        return self._values("outbox_may_land", connection, entity, wanted)
+
+    def _values(
+        self, statement: str, connection: str, entity: Entity, wanted: str
+    ) -> dict[str, dict[str, tuple[str | None, ...]]]:
+        params = {"connection": connection, "entity": entity, "wanted": wanted}
         found: dict[str, dict[str, tuple[str | None, ...]]] = defaultdict(
             lambda: defaultdict(tuple)
         )
-        for id_, payload in self._db.rows("outbox_in_flight", params):
+        for id_, payload in self._db.rows(statement, params):
             for field, value in from_json(payload).items():
                 found[id_][field] += (value,)
         return {id_: dict(values) for id_, values in found.items()}

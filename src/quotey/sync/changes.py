@@ -116,8 +116,8 @@ def judge(
     `more_parents` are parents that a dry run would have created, by ref.
     """
     parent_refs = sorted({one.parent_ref for one in seen if one.parent_ref is not None})
-    refs = [one.record.crm_ref for one in seen]
-    known = page_facts(run, entity, refs, parent_refs, more_parents or {})
+    stamps = {one.record.crm_ref: one.record.source_ts for one in seen}
+    known = page_facts(run, entity, stamps, parent_refs, more_parents or {})
     judged = [_judge_one(run, entity, one, known) for one in seen]
     if not known.kept_out:
         return judged

@@ -40,10 +40,19 @@ ORDER BY seq;
 
 -- name: outbox_in_flight
 SELECT o.entity_id, o.payload
-FROM json_each(:ids) AS wanted
+FROM json_each(:wanted) AS wanted
 CROSS JOIN outbox AS o
     ON o.entity_id = wanted.value AND o.entity = :entity AND o.connection = :connection
     AND o.state IN ('queued', 'leased', 'unknown', 'held') AND o.sent_at IS NOT NULL
+ORDER BY o.seq;
+
+-- name: outbox_may_land
+SELECT o.entity_id, o.payload
+FROM json_each(:wanted) AS wanted
+CROSS JOIN outbox AS o
+    ON o.entity_id = wanted.key AND o.entity = :entity AND o.connection = :connection
+    AND o.kind IN ('update_deal', 'update_account') AND o.finished_at >= wanted.value
+    AND o.attempts > (o.state = 'delivered')
 ORDER BY o.seq;
 
 -- name: outbox_claim
