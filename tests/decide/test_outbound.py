@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from quotey.contract.dto import MarkerReading, MarkerState, QuoteMarker
 from quotey.contract.fields import Entity
 from quotey.contract.identity import payload_digest
-from quotey.contract.journal import Operation, OpKind, OpState
+from quotey.contract.journal import Hold, Operation, OpKind, OpState
 from quotey.decide.outbound import (
     AlreadyThere,
     Guard,
@@ -24,6 +24,7 @@ from quotey.decide.outbound import (
     overtakes,
     recognised,
     superseded_by,
+    takes_over,
     write_of,
 )
 from tests.decide.build import NOW, mirror, operation
@@ -282,6 +283,63 @@ def test_a_quote_takes_over_what_the_oldest_unsent_one_was_allowed_to_replace() 
 def test_a_quote_that_supersedes_nothing_keeps_its_own_leave() -> None:
     named = msgspec.structs.replace(NEW, replaces="q_9")
     assert absorb(named, ()) == named
+
+
+def refused(**more: object) -> Operation:
+    return old(**({"state": OpState.HELD, "hold": Hold.MAPPING, "seq": 1} | more))
+
+
+WAITS = msgspec.structs.replace(NEW, seq=2)
+
+
+@pytest.mark.parametrize("hold", [Hold.MAPPING, Hold.OPERATOR])
+def test_a_newer_version_takes_over_what_was_refused_for_certain(hold: Hold) -> None:
+    gone = refused(hold=hold, replaces="q_9")
+    taken = takes_over(gone, (gone, WAITS))
+    assert taken == msgspec.structs.replace(WAITS, replaces="q_9")
+
+
+def test_a_quote_takes_over_the_refused_one_that_it_replaces() -> None:
+    gone = refused(entity_id="q_2", version=9)
+    switched = msgspec.structs.replace(WAITS, replaces="q_2")
+    assert takes_over(gone, (gone, switched)) == switched
+
+
+def test_the_first_that_may_takes_over_so_that_the_order_stays() -> None:
+    later = msgspec.structs.replace(WAITS, id="op_later", seq=3, version=4)
+    taken = takes_over(refused(), (later, WAITS))
+    assert taken is not None
+    assert taken.id == "op_new"
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"sent_at": NOW},
+        {"hold": Hold.AUTH},
+        {"hold": Hold.PARENT},
+        {"hold": None, "state": OpState.CONFLICT},
+        {"entity_id": "q_2"},
+        {"version": 3},
+        {"seq": 3},
+    ],
+)
+def test_what_may_have_landed_or_goes_by_itself_or_is_another_keeps_its_place(
+    held: dict[str, object],
+) -> None:
+    gone = refused(**held)
+    assert takes_over(gone, (gone, WAITS)) is None
+
+
+def test_a_newer_write_that_may_have_landed_takes_nothing_over() -> None:
+    assert takes_over(refused(), (msgspec.structs.replace(WAITS, sent_at=NOW),)) is None
+
+
+def test_updates_and_creates_never_give_way() -> None:
+    held = {"state": OpState.HELD, "hold": Hold.OPERATOR}
+    assert takes_over(update(1, {"name": "a"}, **held), (update(2, {"name": "b"}),)) is None
+    create = {"kind": OpKind.CREATE_DEAL, **held}
+    assert takes_over(update(1, {}, **create), (update(2, {}, kind=OpKind.CREATE_DEAL),)) is None
 
 
 @pytest.mark.parametrize(

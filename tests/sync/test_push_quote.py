@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 
@@ -13,7 +15,7 @@ from quotey.contract.reconciliation import ConflictType, ItemState
 from quotey.sync import push
 from quotey.sync.push_quote import marker_of
 from quotey.sync.recover import recover
-from tests.sync.bent import answering, bend, failing, first, then
+from tests.sync.bent import Op, answering, bend, failing, first, then
 from tests.sync.world import World
 
 FOREIGN = {
@@ -288,6 +290,98 @@ def test_a_refusal_for_good_waits_for_a_person(synced: World) -> None:
     assert report.exit_code == 3
     assert synced.op(op).hold is Hold.OPERATOR
     assert len(synced.items(ConflictType.ATTEMPTS_EXHAUSTED)) == 1
+
+
+def refused_once(world: World, error_class: ErrorClass, meanwhile: Callable[[], object]) -> Op:
+    """Give a write that is refused once, while `meanwhile` happens, and goes on from then."""
+    refusals = iter([first(meanwhile, failing(error_class))])
+
+    def write(*args: object, **kwargs: object) -> object:
+        op: Op = next(refusals, world.stub.write_quote)
+        return op(*args, **kwargs)
+
+    return write
+
+
+@pytest.mark.parametrize("error_class", [ErrorClass.MAPPING, ErrorClass.PERMANENT])
+def test_a_version_that_is_published_while_the_one_before_is_refused_goes_out(
+    synced: World, error_class: ErrorClass
+) -> None:
+    older = queued(synced)
+    newer: list[Operation] = []
+
+    def publish() -> None:
+        newer.append(synced.quote(synced.deal("D-1").id, "80", quote_id=older.entity_id))
+
+    synced.adapter = bend(synced.stub, write_quote=refused_once(synced, error_class, publish))
+    report = synced.sync()
+    assert (report.exit_code, report.outbound.superseded, report.outbound.delivered) == (0, 1, 1)
+    assert synced.op(older).state is OpState.SUPERSEDED
+    assert synced.op(newer[0]).state is OpState.DELIVERED
+    assert synced.remote("deal", "D-1")["quote_total"] == 80
+    assert synced.items() == ()
+    [held], [gone] = synced.events("operation.held"), synced.events("operation.superseded")
+    assert held.body["message"] == "bent"
+    assert (gone.body["operation"], gone.body["was"]) == (older.id, "held")
+    assert gone.body["why"] == f"taken over by {newer[0].id}"
+    assert gone.body["payload"] == older.payload
+
+
+def test_the_quote_that_replaces_a_refused_one_goes_out_with_its_leave(synced: World) -> None:
+    stands = queued(synced)
+    synced.sync()
+    deal = synced.deal("D-1").id
+    refused = synced.quote(deal, "70", replaces=stands.entity_id)
+    newer: list[Operation] = []
+
+    def publish() -> None:
+        newer.append(synced.quote(deal, "60", replaces=refused.entity_id))
+
+    write = refused_once(synced, ErrorClass.MAPPING, publish)
+    synced.adapter = bend(synced.stub, write_quote=write)
+    assert synced.sync().exit_code == 0
+    assert synced.op(newer[0]).state is OpState.DELIVERED
+    assert synced.op(newer[0]).replaces == stands.entity_id
+    assert synced.remote("deal", "D-1")["quote_total"] == 60
+
+
+def test_a_refusal_that_meets_the_newer_version_too_is_asked_about_once(synced: World) -> None:
+    older = queued(synced)
+    newer: list[Operation] = []
+
+    def publish() -> None:
+        if not newer:
+            newer.append(synced.quote(synced.deal("D-1").id, "80", quote_id=older.entity_id))
+
+    refusing = first(publish, failing(ErrorClass.MAPPING))
+    synced.adapter = bend(synced.stub, write_quote=refusing)
+    assert synced.sync().exit_code != 0
+    assert synced.op(older).state is OpState.SUPERSEDED
+    held = synced.op(newer[0])
+    assert (held.state, held.hold) == (OpState.HELD, Hold.MAPPING)
+    [item] = synced.items()
+    assert item.operation_id == held.id
+
+
+def test_a_write_that_may_have_landed_before_it_was_refused_keeps_its_place(
+    synced: World,
+) -> None:
+    older = queued(synced)
+    newer: list[Operation] = []
+    unsure = failing(ErrorClass.UNKNOWN, Outcome.UNKNOWN)
+    synced.adapter = bend(synced.stub, write_quote=unsure)
+    synced.sync()
+
+    def publish() -> None:
+        newer.append(synced.quote(synced.deal("D-1").id, "80", quote_id=older.entity_id))
+
+    write = refused_once(synced, ErrorClass.MAPPING, publish)
+    synced.adapter = bend(synced.stub, write_quote=write)
+    synced.turn(hours=5)
+    synced.sync()
+    assert (synced.op(older).state, synced.op(older).hold) == (OpState.HELD, Hold.MAPPING)
+    assert synced.op(newer[0]).state is OpState.QUEUED
+    assert len(synced.items()) == 1
 
 
 def test_attempts_are_bounded_and_end_dead_with_an_item(synced: World) -> None:

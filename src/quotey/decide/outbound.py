@@ -14,7 +14,7 @@ import msgspec
 from quotey.contract.dto import Canonical, MarkerReading, MarkerState, QuoteMarker
 from quotey.contract.fields import Entity
 from quotey.contract.identity import payload_digest
-from quotey.contract.journal import MirrorRecord, Operation, OpKind, OpState
+from quotey.contract.journal import Hold, MirrorRecord, Operation, OpKind, OpState
 
 UPDATE_OF = {Entity.DEAL: OpKind.UPDATE_DEAL, Entity.ACCOUNT: OpKind.UPDATE_ACCOUNT}
 """Entities that can be written to, and by which kind of operation."""
@@ -165,6 +165,21 @@ def absorb(op: Operation, queued: Sequence[Operation]) -> Operation:
     for each in (*older, op):
         payload |= each.payload
     return msgspec.structs.replace(op, payload=payload, digest=payload_digest(payload))
+
+
+def takes_over(refused: Operation, waiting: Sequence[Operation]) -> Operation | None:
+    """Give the write that takes the place of a refused one, as it must be stored to do so.
+
+    It was published while the refused one was being sent, so it could not supersede that then. Only
+    a quote's write that is held for a person gives way, and only where nothing of it can have
+    landed: what is held for a key or a parent goes by itself. None when it has to stay.
+    """
+    asked = refused.hold in (Hold.MAPPING, Hold.OPERATOR)
+    if refused.kind is not OpKind.WRITE_QUOTE or not asked:
+        return None
+    newer = (op for op in waiting if waits_unsent(op) and superseded_by(op, (refused,)))
+    found = min(newer, key=lambda op: op.seq, default=None)
+    return None if found is None else absorb(found, (refused,))
 
 
 def next_version(local: int, marker: int | None) -> int:

@@ -83,6 +83,8 @@ def finish(  # noqa: PLR0913 - the parts of one transaction
         elif state not in PENDING:
             moot.close_moot(run, op, {draft.conflict_type for draft in drafts})
         doubt.note_end(run, op, state, sent_at=columns.sent_at)
+        if state is OpState.HELD and moot.give_way(run, op):
+            return Ended(state=OpState.SUPERSEDED)
     log.info("operation settled", cid=run.correlation_id, op=op.id, outcome=str(state))
     return Ended(
         state=state,

@@ -15,7 +15,7 @@ from quotey.contract.reconciliation import (
     Reconciliation,
 )
 from quotey.decide.lifecycle import OpEvent, move
-from quotey.decide.outbound import overtakes
+from quotey.decide.outbound import overtakes, takes_over
 from quotey.sync.door import note
 from quotey.sync.items import resolve
 from quotey.sync.ports import Run
@@ -46,6 +46,30 @@ def close_moot(run: Run, op: Operation, but: Collection[ConflictType]) -> None:
     for item in _waiting(run, op):
         if _is_about_sending(item, op) and item.conflict_type not in but:
             resolve(run, item, "The operation has ended in another way.")
+
+
+def give_way(run: Run, op: Operation) -> bool:
+    """Let a newer write of the quote's place go on past one that was just refused; False if none.
+
+    Else the newer would wait behind it until a person acts. It takes over what the refused one was
+    allowed to replace, because that is what the CRM still holds.
+    """
+    refused = run.store.outbox.get(op.id)
+    assert refused is not None, "settled in this transaction"
+    newer = takes_over(refused, run.store.outbox.pending(op.connection, op.lane))
+    if newer is None:
+        return False
+    supersede(run, [refused], f"taken over by {newer.id}")
+    run.store.outbox.set_state(
+        [newer.id],
+        newer.state,
+        at=run.now(),
+        hold=newer.hold,
+        error_class=newer.error_class,
+        error=newer.error,
+        replaces=newer.replaces,
+    )
+    return True
 
 
 def supersede(run: Run, ops: Sequence[Operation], why: str) -> None:
