@@ -9,9 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import apsw
 import pytest
+
+from quotey import open_quotey
+from quotey.sync.clock import SystemClock
 
 QUOTEY = [sys.executable, "-m", "quotey"]
 MEANT = {"QUOTEY_ALLOW_ROOT": "true"}
@@ -112,6 +117,52 @@ def test_a_signal_while_it_still_starts_ends_with_130_and_one_sentence(tmp_path:
     done = run(tmp_path, "quote", "list")
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr == "Interrupted before anything was done. Nothing was changed.\n"
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_the_process_at_once_and_the_next_sync_settles_what_was_under_way(
+    tmp_path: Path, sign: signal.Signals
+) -> None:
+    """The write is held open, and then the database, so that the first signal has to wait."""
+    run(tmp_path, "crm", "sync")
+    listed = json.loads(run(tmp_path, "crm", "deal", "list", "--json").stdout)["data"]["records"]
+    deal = next(one["crm_ref"] for one in listed if one["crm_ref"])
+    assert run(tmp_path, "quote", "create", deal, "--total", "90").returncode == 0
+    (tmp_path / "quotey.toml").write_text("[connections.main]\nlatency = 3\n", encoding="utf-8")
+    process = subprocess.Popen(
+        [*QUOTEY, "crm", "sync", "--entity", "account"],
+        cwd=tmp_path,
+        env={**os.environ, **MEANT},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    database = apsw.Connection(str(tmp_path / ".quotey" / "quotey.db"))
+    sent = "SELECT 1 FROM outbox WHERE state = 'leased' AND sent_at IS NOT NULL"
+    _wait_until(lambda: database.execute(sent).fetchone() is not None)
+    with database:
+        database.execute("UPDATE outbox SET state = state WHERE 0")
+        process.send_signal(sign)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=1)
+        process.send_signal(sign)
+        out, err = process.communicate(timeout=3)
+    assert (process.returncode, out, err) == (-sign, "", "")
+    database.close()
+    (tmp_path / "quotey.toml").unlink()
+    with open_quotey(cwd=tmp_path, clock=_Later()) as quotey:
+        quotey.sync()
+        quotey.sync()
+    assert _delivered(tmp_path) == 1
+    log = json.loads(run(tmp_path, "crm", "stub", "log", "--json").stdout)["data"]
+    assert [one["operation"] for one in log["items"]].count("write_quote") == 1
+
+
+class _Later(SystemClock):
+    """An hour on: leases and waits have ended."""
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(hours=1)
 
 
 def _delivered(folder: Path) -> int:

@@ -234,7 +234,7 @@ def run() -> int:
     import os
     import signal
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _end_on_signals()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a sign that it cannot show is written out
             stream.reconfigure(errors="backslashreplace")
@@ -251,5 +251,28 @@ def run() -> int:
     except (BrokenPipeError, KeyboardInterrupt) as ended:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = int(ExitCode.INTERRUPTED) if isinstance(ended, KeyboardInterrupt) else code
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is said; only the interpreter has to end
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)  # all is said; only the interpreter has to end
     return code
+
+
+def _end_on_signals() -> None:
+    """Let the first signal end the command in good order, and the second one the process, at once.
+
+    What the first has begun may have to wait, as for a busy database. The second is a crash, which
+    the next sync makes good (reliability CP-24). Who is started with interrupts ignored, as in the
+    background of a shell, goes on ignoring them.
+    """
+    import signal
+
+    ours = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        ours.append(signal.SIGINT)
+
+    def stop(_number: int, _frame: object) -> None:
+        for each in ours:
+            signal.signal(each, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    for each in ours:
+        signal.signal(each, stop)
