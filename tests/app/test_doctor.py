@@ -25,6 +25,10 @@ def test_a_broken_mapping_is_one_finding_and_the_database_is_still_looked_at(
     assert found["mapping"] == (False, 5)
     assert found["database"] == (True, 0)
     assert found["crm"] == (False, 5)
+    with open_quotey(cwd=tmp_path) as one:
+        (mapping,) = (check for check in one.doctor().checks if check.name == "mapping")
+    assert mapping.sentence == "Mapping main.toml: 1 problem."
+    assert [problem.line for problem in mapping.diagnostics] == [1]
 
 
 def test_a_damaged_database_is_a_finding(tmp_path: Path) -> None:

@@ -213,6 +213,21 @@ def test_an_interrupt_after_the_answer_takes_nothing_of_it_back(
     assert not as_json or ran.document["ok"] is True, "one document, and none that says otherwise"
 
 
+def test_the_words_of_a_policy_are_told_as_they_are_written_everywhere(synced: Terminal) -> None:
+    ran = synced("crm", "reconcile", "apply", "r_1", "--policy", "crm")
+    assert ran.code == 2
+    assert '"crm_wins", "local_wins", "merge_with_audit"' in ran.err
+
+
+def test_a_span_that_is_none_names_those_that_are(synced: Terminal) -> None:
+    ran = synced("crm", "watch", "--rounds", "1", "--every", "0s")
+    assert ran.code == 2
+    assert "write it as 90m, 48h, 2d or 1w; seconds, as 30s, are taken too.  [" in ran.err
+    ran = synced("crm", "reconcile", "apply", "--policy", "crm_wins", "--older-than", "soon")
+    assert ran.code == 2
+    assert "2d or 1w. Nothing was changed." in ran.err
+
+
 def test_wrong_words_are_not_blamed_on_the_settings(quotey: Terminal) -> None:
     ran = quotey("quote", "create", "D-1001", "--totl", "5")
     assert ran.code == 2

@@ -133,6 +133,13 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
             pass
 
 
+@pytest.mark.parametrize("port", ["-1", "65536"])
+def test_a_port_that_there_is_not_is_told(quotey: Terminal, port: str) -> None:
+    ran = quotey("crm", "simulator", f"--port={port}")
+    assert (ran.code, ran.out) == (2, "")
+    assert f"Port {port} cannot be served: a port is 0 to 65535." in ran.err
+
+
 @pytest.mark.parametrize("provider", SIMULATED)
 def test_a_data_set_of_ones_own_is_served(provider: Simulated, tmp_path: Path) -> None:
     own = ROOT / "examples" / "own-folder"

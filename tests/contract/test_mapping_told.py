@@ -99,6 +99,13 @@ def test_an_own_field_that_flows_both_ways_is_told_to_need_a_policy_only() -> No
 # --- transforms ----------------------------------------------------------------------------------
 
 
+def test_a_quote_that_flows_in_is_told_once_and_not_sent_in_both_directions() -> None:
+    text = changed(('path = "q_total"', 'path = "q_total"\ndirection = "inbound"'))
+    assert [(one.code, one.fix) for one in problems_of(text)] == [
+        ("impossible_direction", "It flows outbound only.")
+    ]
+
+
 def test_a_date_that_says_nothing_is_iso_in_utc() -> None:
     text = changed((', format = "%d.%m.%Y"', ""))
     assert field_of(text, Entity.DEAL, "close_date") == DateIn(

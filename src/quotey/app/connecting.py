@@ -122,4 +122,4 @@ def wait_of(text: str) -> timedelta:
     try:
         return parse_span(text)
     except ValueError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(f"{error}; seconds, as 30s, are taken too.") from error

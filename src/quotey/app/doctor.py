@@ -88,7 +88,7 @@ def _look(house: House, name: str, look: Look) -> Check:
         return Check(
             name=name,
             ok=False,
-            sentence=error.message,
+            sentence=error.message.partition("\n")[0],  # its problems are the diagnostics
             exit_code=int(error.exit_code),
             next=error.next,
             diagnostics=error.diagnostics,

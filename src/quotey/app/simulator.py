@@ -109,8 +109,8 @@ def start(house: House, wishes: Wishes) -> Simulator:
     with ExitStack() as open_:
         try:
             url = open_.enter_context(serve(rig.cores, wishes.port))
-        except OSError as error:
-            why = error.strerror or "it cannot be opened"
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", None) or "a port is 0 to 65535"
             raise UsageError(f"Port {wishes.port} cannot be served: {why}.") from error
         return Simulator(_told(rig, url, wishes), open_.pop_all())
 

@@ -67,7 +67,10 @@ def apply(  # noqa: PLR0913 - the decision, and one filter each
     /,
     *,
     quotey: Injected,
-    policy: Annotated[Policy | None, Parameter(help="whose value stands")] = None,
+    policy: Annotated[
+        Policy | None,
+        Parameter(help="whose value stands", name_transform=str.lower),  # as the words stand
+    ] = None,
     value: Annotated[str | None, Parameter(help="a value set by hand")] = None,
     rebind: Annotated[bool, Parameter(help="let the record lead to another of the CRM")] = False,
     dry_run: Annotated[bool, Parameter(help="show what would be done, write nothing")] = False,

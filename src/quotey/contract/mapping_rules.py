@@ -154,7 +154,8 @@ def _policy_problem(entity: Entity, field: FieldMapping) -> tuple[str, str] | No
         return f"cannot be {policy}.", "An id is immutable_after_bind."
     if entity is Entity.QUOTE and policy is not Policy.LOCAL_WINS:
         return f"cannot be {policy}.", "Quotes are authoritative here: local_wins."
-    if policy is Policy.LOCAL_WINS and direction is Direction.INBOUND:
+    inbound = direction is Direction.INBOUND and entity is not Entity.QUOTE
+    if policy is Policy.LOCAL_WINS and inbound:
         return "cannot be local_wins: its values cannot flow out.", "Use direction both."
     reads = (Policy.CRM_WINS, Policy.MERGE_WITH_AUDIT)
     if policy in reads and direction is Direction.OUTBOUND:

@@ -20,10 +20,10 @@ def parse_span(text: str) -> timedelta:
     """
     found = _SPAN.match(text.strip().lower())
     if found is None:
-        raise ValueError(f"{text[:40]!r} is not a duration; write it as 90m, 48h, 2d or 1w.")
+        raise ValueError(f"{text[:40]!r} is not a duration; write it as 90m, 48h, 2d or 1w")
     span = timedelta(**{_UNIT[found[2]]: int(found[1])})
     if not timedelta(0) < span <= LONGEST:
-        raise ValueError(f"{text[:40]!r} must be more than nothing and at most {LONGEST.days}d.")
+        raise ValueError(f"{text[:40]!r} must be more than nothing and at most {LONGEST.days}d")
     return span
 
 

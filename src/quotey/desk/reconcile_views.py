@@ -237,7 +237,7 @@ def _since(older_than: str | None) -> timedelta | None:
     try:
         return None if older_than is None else parse_span(older_than)
     except ValueError as error:
-        raise UsageError(f"{error} Nothing was changed.") from None
+        raise UsageError(f"{error}. Nothing was changed.") from None
 
 
 def _word(typed: str | None, known: type[Word], what: str) -> Word | None:
