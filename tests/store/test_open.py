@@ -128,6 +128,21 @@ def test_a_truncated_database_is_refused_and_left_alone(path: Path) -> None:
     assert path.read_bytes() == whole[: len(whole) // 2]
 
 
+def test_a_database_that_was_emptied_is_refused_and_no_new_one_is_begun(path: Path) -> None:
+    with open_store(path, role="desk"):
+        pass
+    path.write_bytes(b"")
+    assert "what it held is gone" in refused(path).message
+    assert path.read_bytes() == b""
+
+
+def test_an_empty_file_that_never_had_a_key_becomes_a_database(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"")
+    with open_store(path, role="desk") as store:
+        assert store.audit.verify().ok
+
+
 def test_a_database_of_another_program_is_refused_and_left_alone(path: Path) -> None:
     path.parent.mkdir()
     other = apsw.Connection(str(path))

@@ -333,7 +333,7 @@ def _other_program_at(file: Path) -> None:
 # --- what it replaces may be damaged -----------------------------------------------------------
 
 
-@pytest.mark.parametrize("spoil", [_garbage, _truncated, _flipped, _chain_cut, _newer])
+@pytest.mark.parametrize("spoil", [_garbage, _empty, _truncated, _flipped, _chain_cut, _newer])
 def test_a_damaged_database_is_kept_byte_by_byte_and_replaced(
     path: Path, backup: Path, spoil: Callable[[Path], None]
 ) -> None:

@@ -100,8 +100,11 @@ def _key_checks(path: Path) -> list[str]:
 def look_at(path: Path) -> None:
     """Raise apsw.NotADBError when the file is no database, without any change to it or its log.
 
-    To open a file in earnest reads its log, and throws away one that does not belong to it.
+    An empty one is none either: SQLite would take it for a new one. To open a file in earnest reads
+    its log, and throws away one that does not belong to it.
     """
+    if not path.stat().st_size:
+        raise apsw.NotADBError(f"{path.name} is empty")
     place = f"{path.absolute().as_uri()}?immutable=1"
     eye = apsw.Connection(place, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
     try:
