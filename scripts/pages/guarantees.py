@@ -32,8 +32,9 @@ NOT_PROMISED = """\
 | | |
 |---|---|
 | N1 | Exactly-once into a CRM that has neither key nor condition (tier 3) |
-| N2 | That another writer is never overwritten in the moment between look and write (tiers 2, 3); \
-it is found and raised |
+| N2 | That another writer is never overwritten in the moment between look and write: a quote \
+on tiers 2 and 3, which is found and raised; a field of a deal or an account on any tier, which is \
+not seen |
 | N3 | Surviving a disk that lies, a network file system, or a second SQLite library on the same \
 file in one process |
 | N4 | Truth against somebody who has both the database and the audit key |
