@@ -219,6 +219,14 @@ def test_the_words_of_a_policy_are_told_as_they_are_written_everywhere(synced: T
     assert '"crm_wins", "local_wins", "merge_with_audit"' in ran.err
 
 
+def test_a_mapping_that_is_no_text_ends_with_5_and_says_why(quotey: Terminal) -> None:
+    (quotey.cwd / "mappings").mkdir()
+    (quotey.cwd / "mappings" / "main.toml").write_bytes(b"\xff\xfe")
+    ran = quotey("crm", "mapping", "check")
+    assert ran.code == 5
+    assert "main.toml cannot be read: it is not UTF-8 text. Nothing was changed." in ran.out
+
+
 def test_a_span_that_is_none_names_those_that_are(synced: Terminal) -> None:
     ran = synced("crm", "watch", "--rounds", "1", "--every", "0s")
     assert ran.code == 2

@@ -29,4 +29,5 @@ def read_text(path: Path) -> str:
         with path.open("rb") as file:
             return file.read(MOST_BYTES).decode()
     except (OSError, UnicodeDecodeError) as error:
-        raise MappingError(f"{path.name} cannot be read. Nothing was changed.") from error
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise MappingError(f"{path.name} cannot be read: {why}. Nothing was changed.") from error
