@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -19,21 +18,20 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 import apsw
+from msgspec.structs import replace
 
 from quotey.app.facade import Quotey, open_quotey
 from quotey.app.simulator import data_source, quotey_toml, vendor_mapping
 from quotey.store import open_store
 from quotey.testing.simulators.clock import RunningClock
 from quotey.testing.simulators.core import Core
-from quotey.testing.simulators.exchange import Broken, Request, Response
 from quotey.testing.simulators.hubspot import HubSpotCore
 from quotey.testing.simulators.rig import Rig, build_rig
 from quotey.testing.simulators.server import serve
 from tests.disk.day import Told
+from tests.disk.gate import Gate
 from tests.machine.later import LaterClock
 from tests.machine.shop import PATHS, furnish
-
-Wanted = Callable[[Request], bool]
 
 
 class Write(NamedTuple):
@@ -42,53 +40,6 @@ class Write(NamedTuple):
     deal: str
     quote: str
     version: int
-
-
-class Gate:
-    """Stands before the CRM and holds one request, before it is carried out or before its answer.
-
-    `wanted` says which; everybody else passes. Armed anew for each stop.
-    """
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
-        self.prefixes = core.prefixes
-        self.caught = threading.Event()
-        self._free = threading.Event()
-        self._armed = threading.Lock()
-        self._wanted: Wanted | None = None
-        self._carried_first = True
-        self._dropped = False
-
-    def arm(self, wanted: Wanted, *, carried_first: bool, dropped: bool = False) -> None:
-        """Hold the next such request; one that is dropped never reaches the CRM."""
-        self._dropped = dropped
-        self.caught.clear()
-        self._free.clear()
-        self._carried_first = carried_first
-        self._wanted = wanted
-
-    def release(self) -> None:
-        """Let it go on."""
-        self._free.set()
-
-    def exchange(self, request: Request) -> Response | Broken:
-        """Pass it on, or hold it."""
-        with self._armed:
-            held = self._wanted is not None and self._wanted(request)
-            self._wanted = None if held else self._wanted
-        if held and not self._carried_first:
-            self._hold()
-            if self._dropped:
-                return Broken()
-        outcome = self._core.exchange(request)
-        if held and self._carried_first:
-            self._hold()
-        return outcome
-
-    def _hold(self) -> None:
-        self.caught.set()
-        self._free.wait(30)
 
 
 @dataclass
@@ -266,17 +217,31 @@ class Market:
         assert process.poll() is None, process.communicate()
 
 
+FREELY = {
+    "requests_per_minute": 1_000_000,
+    "requests_per_ten_seconds": 1_000_000,
+    "searches_per_second": 1_000_000,
+}
+
+
 @contextmanager
-def opened(folder: Path) -> Iterator[Market]:
-    """Open a CRM with 24 deals, and an empty home that is connected to it."""
+def opened(folder: Path, *, freely: bool = False) -> Iterator[Market]:
+    """Open a CRM with 24 deals, and an empty home that is connected to it.
+
+    `freely` is for those whose work is killed: nobody keeps to a budget of requests, in whose
+    pauses most of them would die, nine tenths of the time.
+    """
     furnish(folder, latency=0)
     ahead = [0.0]
     clock = RunningClock(lambda: LaterClock(ahead[0]).now())
     mapping, source = vendor_mapping("hubspot"), data_source(folder / "data")
     rig = build_rig("hubspot", mapping, clock, source=source)
+    if freely:
+        _without_budgets(rig)
     gates = tuple(Gate(core) for core in rig.cores)
     with serve(cast("Sequence[Core]", gates), 0) as url:
-        text = quotey_toml(rig, url) + "\n[limits]\nlease_seconds = 40\n"
+        ours = "".join(f"{key} = {most}\n" for key, most in FREELY.items()) if freely else ""
+        text = f"{quotey_toml(rig, url)}{ours}\n[limits]\nlease_seconds = 40\n"
         (folder / "quotey.toml").write_text(text, encoding="utf-8")
         market = _AheadMarket(folder, rig, gates, ahead)
         try:
@@ -284,6 +249,13 @@ def opened(folder: Path) -> Iterator[Market]:
         finally:
             for seller in market.sellers:
                 seller.kill()  # whom a red test has left behind, stopped perhaps
+
+
+def _without_budgets(rig: Rig) -> None:
+    assert isinstance(rig.vendor, HubSpotCore)
+    rig.vendor.gate.enforced = False
+    most = FREELY["requests_per_minute"]
+    rig.gateway.settings = replace(rig.gateway.settings, requests_per_minute=most)
 
 
 class _AheadMarket(Market):

@@ -18,7 +18,7 @@ from tests.disk.deaths import DEATHS, LOOK, WRITE, Sign, at_any_moment
 from tests.disk.market import Market, opened
 from tests.proof import keep, size
 
-KILLS = size("KILLS", every_run=30, soak=1000)
+KILLS = size("KILLS", every_run=250, soak=1000)
 STOPS = size("STOPS", every_run=3, soak=60)
 
 
@@ -47,7 +47,7 @@ STOP_AT = (
 def test_sellers_that_are_killed_lose_nothing_and_write_nothing_twice(ram: Path) -> None:
     chance = random.Random(23)  # noqa: S311 - chance, not secrecy
     told = 0
-    with opened(ram) as market:
+    with opened(ram, freely=True) as market:
         for turn in range(KILLS):
             death = DEATHS[turn % len(DEATHS)] if market.database.exists() else at_any_moment
             told += death(market, turn, chance) > 0

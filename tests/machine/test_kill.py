@@ -16,7 +16,7 @@ import pytest
 from tests.machine.shop import DEALS, Shop, furnish
 from tests.proof import keep, size
 
-KILLS = size("SYNC_KILLS", every_run=25, soak=200)
+KILLS = size("SYNC_KILLS", every_run=50, soak=200)
 
 
 def test_a_sync_that_is_killed_again_and_again_loses_nothing_and_does_nothing_twice(
