@@ -28,7 +28,7 @@ class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """The document. `schema` is `quotey.<command words>/<version>`; new keys may come, none change.
 
-    `mode` is "stub" or "live", and null when the configuration could not be read.
+    `mode` is "stub" or "live", and null when no connection was opened.
     `data` is null and `error` is there when the command failed.
     """
 
