@@ -214,6 +214,7 @@ field_facts: st.SearchStrategy[FieldFacts] = st.builds(
     tolerance_seconds=st.integers(0, 3),
     source_priority=st.sampled_from((("crm", "local"), ("local", "crm"), ("local",), ())),
     bound=st.booleans(),
+    other_currency=st.booleans(),
 )
 
 

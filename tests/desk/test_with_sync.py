@@ -315,3 +315,24 @@ def test_a_sync_after_an_error_goes_on_where_it_stopped(world: World) -> None:
     assert world.sync().exit_code == 0
     assert world.deal("D-1").local["stage"] == "won"
     assert world.remote("deal", "D-2")["quote_total"] == Decimal(90)
+
+
+@pytest.mark.parametrize(
+    ("policy", "stands", "writes"), [(Policy.LOCAL_WINS, "1200", 1), (Policy.CRM_WINS, "100", 0)]
+)
+def test_a_person_settles_an_amount_whose_deal_moved_to_another_currency(
+    world: World, policy: Policy, stands: str, writes: int
+) -> None:
+    desk = desk_of(world)
+    deals.update(desk, "D-1", {"amount": "1200"})
+    world.crm.set("deal", "D-1", {"currency": "USD"})
+    world.sync()
+    [item] = world.items()
+    assert item.detail == "deal.amount was meant in another currency"
+    reconcile.apply(desk, item.id, Decision(policy=policy))
+    world.settle_down()
+    there = world.remote("deal", "D-1")
+    assert (there["currency"], Decimal(str(there["amount"]))) == ("USD", Decimal(stands))
+    assert world.deal("D-1").local["amount"] == stands
+    assert world.effects("update_deal") == writes
+    assert world.items() == ()

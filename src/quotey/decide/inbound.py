@@ -16,6 +16,7 @@ from quotey.contract.dto import Canonical, RemoteRecord
 from quotey.contract.journal import Lock, MirrorRecord, RecordState
 from quotey.contract.mapping import EntityMapping, FieldMapping
 from quotey.contract.reconciliation import ConflictType
+from quotey.decide.currency import is_in_other_currency
 from quotey.decide.evidence import evidence
 from quotey.decide.gone import (
     MassCounts,
@@ -202,10 +203,11 @@ def _field_facts(
 ) -> FieldFacts:
     name = field.name
     lock = facts.locks.get(name)
+    other_currency = mirror is not None and is_in_other_currency(field, facts.values, mirror)
     return FieldFacts(
         entity=facts.mapping.entity,
         field=field,
-        base=mirror.base.get(name, UNSET) if mirror else UNSET,
+        base=mirror.base.get(name, UNSET) if mirror and not other_currency else UNSET,
         local=mirror.local.get(name, UNSET) if mirror else UNSET,
         remote=facts.values.get(name, UNSET),
         lock=lock if lock is not None and lock.until > facts.now else None,
@@ -215,6 +217,7 @@ def _field_facts(
         tolerance_seconds=facts.tolerance_seconds,
         source_priority=facts.source_priority,
         bound=mirror is not None and mirror.crm_ref is not None,
+        other_currency=other_currency,
     )
 
 

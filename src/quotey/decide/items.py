@@ -27,6 +27,9 @@ CAUSES: dict[ConflictType, str] = {
 }
 """What follows the field's path in `detail`, which is what lists group by."""
 
+_BY_RULE = {"other_currency": "was meant in another currency"}
+"""The same, where the rule tells more than the type."""
+
 
 def revision(record: RemoteRecord) -> str:
     """Name the record's revision for the fourth part of a conflict key (seed 5.2)."""
@@ -60,8 +63,12 @@ def asked(
         base_value=text_of(decision.base),
         field_policy_mode=field.policy,
         key=conflict_key(entity_id, field.name, local_version, record),
-        detail=f"{decision.facts.entity}.{field.name} {CAUSES[ask.conflict_type]}",
+        detail=f"{decision.facts.entity}.{field.name} {_cause(ask)}",
     )
+
+
+def _cause(ask: Ask) -> str:
+    return _BY_RULE.get(ask.rule) or CAUSES[ask.conflict_type]
 
 
 def drafts(

@@ -90,6 +90,16 @@ def _converged(facts: FieldFacts) -> Verdict | None:
     return Converge(_said(facts)) if facts.remote == facts.local else None
 
 
+def _other_currency(facts: FieldFacts) -> Verdict | None:
+    """An amount that was meant in another currency is neither converted nor sent (reliability C13).
+
+    Asked before all that could let ours stand.
+    """
+    if not facts.other_currency:
+        return None
+    return Ask(ConflictType.UNDECIDED_MERGE, rule="other_currency")
+
+
 def _only_ours(facts: FieldFacts) -> Verdict | None:
     """The CRM has not moved: what was changed here is on its way out."""
     return Keep() if facts.remote == facts.base and facts.local is not UNSET else None
@@ -132,6 +142,7 @@ _QUESTIONS = (
     _agreed,
     _identity,
     _converged,
+    _other_currency,
     _only_ours,
     _echo,
     _locked,

@@ -54,6 +54,10 @@ SENTENCES: dict[str, str] = {
         "{policy} by {strategy} - the CRM has {remote}, we have {local}, both changed from {base}; "
         "the rule cannot decide and a person has to."
     ),
+    "other_currency": (
+        "the CRM moved to another currency - it has {remote} and we have {local}, which was meant "
+        "in the one before; nothing is converted and a person has to decide."
+    ),
     "locked": (
         "locked - the CRM changed it from {base} to {remote}; {actor} locked it at {local} until "
         "{until}."

@@ -25,7 +25,8 @@ class FieldFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     `base` is what the CRM last said; `lock` is a lock that stands now; `in_flight` are values that
     we sent and whose outcome is not settled; `local_ts` is when a person last changed it here;
-    `bound` says whether the record already has its `crm_ref`.
+    `bound` says whether the record already has its `crm_ref`. `other_currency` says that `local` is
+    an amount of another currency than `remote`; then no `base` is common to both (UNSET).
     """
 
     entity: Entity
@@ -40,6 +41,7 @@ class FieldFacts(msgspec.Struct, frozen=True, kw_only=True):
     tolerance_seconds: int = 1
     source_priority: tuple[str, ...] = ("crm", "local")
     bound: bool = True
+    other_currency: bool = False
 
 
 class Same(msgspec.Struct, frozen=True, tag=True):
