@@ -20,10 +20,11 @@ from tests.sim.faults import Dice, Profile
 from tests.sim.home import Home, copied, make_template
 from tests.sim.ledger import Broken, Ledger
 from tests.sim.operators import operating
-from tests.sim.oracles import Verdict, Watch
+from tests.sim.oracles import Verdict
 from tests.sim.people import people, policy_changes, swizzles, touch_everything
 from tests.sim.scheduler import Process, Scheduler
 from tests.sim.sight import Sight
+from tests.sim.watch import Watch
 from tests.sim.words import mapping
 
 CALM = 300.0
