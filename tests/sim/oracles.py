@@ -35,9 +35,6 @@ class Verdict:
         self.published = self.sight.published()
         self.operations = self.sight.operations()
         self.about = {item["entity_id"] for item in self.items}
-        asked = {item["operation_id"] for item in self.items}
-        held = (op for op in self.operations if op["state"] == "held" and op["id"] in asked)
-        self.stopped = {op["lane"] for op in held}
         aliases = self.sight.rows("SELECT entity, crm_ref, id FROM alias")
         self.ids = {
             **{(row["entity"], row["crm_ref"]): row["id"] for row in self.records.values()},
@@ -106,14 +103,12 @@ class Verdict:
     def _is_in_hand(self, quote: str, deal: str, version: int) -> bool:
         """Whether a person is asked, or has dropped it: then it need not go on by itself.
 
-        Who drops a version means none that comes after it; without its deal no quote can go, nor
-        past a write of its deal that was refused and that a person has to mend.
+        Who drops a version means none that comes after it; without its deal no quote can go.
         """
         dropped = [op for op in self.operations if op["id"] in self.sight.dropped]
         quotes = [op["version"] for op in dropped if op["entity_id"] == quote]
         without = any(op["kind"] == "create_deal" and op["entity_id"] == deal for op in dropped)
-        asked = bool({quote, deal} & self.about) or f"deal/{deal}" in self.stopped
-        return asked or without or max(quotes, default=0) >= version
+        return bool({quote, deal} & self.about) or without or max(quotes, default=0) >= version
 
     # --- the mirror -------------------------------------------------------------------------------
 
