@@ -14,11 +14,12 @@ import msgspec
 from quotey.adapters import RemoteAccount
 from quotey.adapters.composio.docs import Doc, as_doc, as_docs, as_text
 from quotey.adapters.composio.failure import failure_of
-from quotey.adapters.composio.ops import Failed, Kind, Op, Trace
+from quotey.adapters.composio.ops import Failed, Kind, Op, Trace, unsent
 from quotey.adapters.composio.scrub import cleaned, scrubbed
 from quotey.adapters.composio.service import verdict
 from quotey.adapters.composio.settings import ComposioSettings
 from quotey.contract.errors import ConfigError, RemoteFailure
+from quotey.contract.repeated import repeated_key
 from quotey.wire import (
     Answered,
     Door,
@@ -167,10 +168,8 @@ class Accounts:
         trace = Trace(request_id=self._ids())
         answer = self._door.send(self._request(op, trace))
         match answer:
-            case NotSent(reason=reason, untrusted=True):
-                return Failed(kind=Kind.AUTH, message=reason, code="untrusted", trace=trace)
-            case NotSent(reason=reason):
-                return Failed(kind=Kind.TRANSIENT, message=reason, code="not_sent", trace=trace)
+            case NotSent():
+                return unsent(answer, trace)
             case Unknown(reason=reason):
                 return Failed(kind=Kind.AMBIGUOUS, message=reason, code="no_answer", trace=trace)
             case Answered():
@@ -212,6 +211,8 @@ class Accounts:
             )
         if not isinstance(doc, dict):
             return Failed(kind=Kind.MALFORMED, message="no document came", trace=trace)
+        if repeated_key(answer.body, doc) is not None:
+            return Failed(kind=Kind.MALFORMED, message="the answer names a key twice", trace=trace)
         return doc
 
 

@@ -24,6 +24,7 @@ from quotey.adapters.composio.ops import (
     Reply,
     Trace,
     Verdict,
+    unsent,
 )
 from quotey.adapters.composio.scrub import cleaned
 from quotey.adapters.composio.service import unwrapped, verdict
@@ -116,10 +117,8 @@ class ComposioCaller:
         path, body = self._tool_body(op) if tools else self._proxy_body(op)
         answer = self._door.send(self._request(path, body, trace, timeout))
         match answer:
-            case NotSent(reason=reason, untrusted=True):
-                return Failed(kind=Kind.AUTH, message=reason, code="untrusted", trace=trace)
-            case NotSent(reason=reason):
-                return Failed(kind=Kind.TRANSIENT, message=reason, code="not_sent", trace=trace)
+            case NotSent():
+                return unsent(answer, trace)
             case Unknown(reason=reason):
                 self.sent += 1
                 return Failed(kind=Kind.AMBIGUOUS, message=reason, code="no_answer", trace=trace)

@@ -11,6 +11,8 @@ from enum import StrEnum
 
 import msgspec
 
+from quotey.wire import NotSent
+
 
 class Tool(msgspec.Struct, frozen=True):
     """A tool slug with its arguments; unknown names are dropped silently by the service."""
@@ -107,6 +109,12 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Outcome = Reply | Failed
+
+
+def unsent(answer: NotSent, trace: Trace) -> Failed:
+    """Say what it means that nothing left: another may stand there, or nobody is there now."""
+    kind, code = (Kind.AUTH, "untrusted") if answer.untrusted else (Kind.TRANSIENT, "not_sent")
+    return Failed(kind=kind, message=answer.reason, code=code, trace=trace)
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
