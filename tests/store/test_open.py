@@ -132,8 +132,16 @@ def test_a_database_that_was_emptied_is_refused_and_no_new_one_is_begun(path: Pa
     with open_store(path, role="desk"):
         pass
     path.write_bytes(b"")
-    assert "what it held is gone" in refused(path).message
+    assert "is empty, but its audit key" in refused(path).message
     assert path.read_bytes() == b""
+
+
+def test_a_database_that_is_gone_is_missed_and_no_new_one_is_begun(path: Path) -> None:
+    with open_store(path, role="desk"):
+        pass
+    path.unlink()
+    assert "is gone, but its audit key" in refused(path).message
+    assert not path.exists()
 
 
 def test_an_empty_file_that_never_had_a_key_becomes_a_database(path: Path) -> None:

@@ -15,29 +15,33 @@ def prepare(path: Path, place: Place) -> None:
     """Make folder (0700) and empty file (0600) where they are missing.
 
     StoreError when the place is not fit (see `place`), is taken by something that is no plain file
-    or was emptied, or cannot be made. An existing file is only looked at: to open and close it
+    or was lost, or cannot be made. An existing file is only looked at: to open and close it
     would drop the locks that this process holds on it (https://sqlite.org/howtocorrupt.html, 2.2).
     """
     refuse_folder(path.parent, place)
     make_folder(path)
+    _refuse_lost(path)
     try:
         create(path)
     except FileExistsError:
         _refuse_other_kinds(path)
-        _refuse_emptied(path)
     except OSError as error:
         raise _cannot_make(path, error) from error
 
 
-def _refuse_emptied(path: Path) -> None:
-    """Refuse an empty file with a key beside it: a key is made when the database holds something.
+def _refuse_lost(path: Path) -> None:
+    """Refuse to begin anew beside a key: one is made only when the database holds something.
 
-    SQLite would begin a new database there, as if no quote had ever been.
+    SQLite would make a new database where the file is gone or empty, as if no quote had ever been.
     """
-    if not path.stat().st_size and read_key(key_path(path)) is not None:
+    if path.is_symlink() or (path.exists() and path.stat().st_size):
+        return
+    key = key_path(path)
+    if key.is_file() and read_key(key) is not None:
+        how = "empty" if path.exists() else "gone"
         raise StoreError(
-            f"The database {path} is empty, but its audit key stands beside it: what it held is "
-            f"gone. {NOTHING_CHANGED} Restore the newest sound backup.",
+            f"The database {path} is {how}, but its audit key stands beside it: what it held is "
+            f"lost. {NOTHING_CHANGED} Restore the newest sound backup.",
             next=("quotey db restore FILE",),
         )
 
