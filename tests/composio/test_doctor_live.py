@@ -210,6 +210,14 @@ def test_a_field_of_another_type_or_read_only_is_told(org: Shopfront) -> None:
     assert told == [("property_type", "quote.total"), ("property_read_only", "quote.currency")]
 
 
+def test_a_total_that_the_org_would_show_in_another_currency_is_worth_knowing(
+    org: Shopfront,
+) -> None:
+    core_of(org).define("Opportunity", Field("Quotey_Total__c", "currency"))
+    ran = org("crm", "doctor", "--json")
+    assert (ran.code, codes(ran)) == (0, [("total_in_another_currency", "quote.total")])
+
+
 def test_an_org_with_one_currency_needs_a_default(org: Shopfront) -> None:
     org.configure()
     ran = org("crm", "doctor")

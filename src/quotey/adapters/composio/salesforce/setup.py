@@ -25,7 +25,7 @@ from quotey.adapters.composio.salesforce.org import Org
 from quotey.adapters.composio.salesforce.shape import Shape
 from quotey.adapters.composio.settings import SalesforceSettings
 from quotey.contract.adapter import Call
-from quotey.contract.drift import MappedProperty, Survey
+from quotey.contract.drift import MappedProperty, Survey, Use
 from quotey.contract.errors import Diagnostic, Severity
 from quotey.contract.fields import Entity
 
@@ -50,11 +50,27 @@ def survey(org: Org, settings: SalesforceSettings, call: Call) -> Survey:
     found: list[MappedProperty] = []
     for shape in org.shapes.values():
         known = _known(org, shape, call)
-        rows = surveyed(needs(org, shape), known)
+        rows = tuple(map(_in_its_own_currency, surveyed(needs(org, shape), known)))
         if shape.entity is Entity.DEAL and settings.guard_rules and settings.sends_conditions:
             rows = _with(rows, tuple(_rule(org, shape, call)))
         found += rows
     return Survey(properties=tuple(found), others=others)
+
+
+def _in_its_own_currency(row: MappedProperty) -> MappedProperty:
+    """Tell a quote's total that the org would show in the currency of its record (1S)."""
+    if row.use is not Use.QUOTE or row.definition is None or row.definition.type != "currency":
+        return row
+    shown = Diagnostic(
+        code="total_in_another_currency",
+        severity=Severity.WARNING,
+        message=f"The property {row.name} of {row.object} is a currency field: the org shows its "
+        "number in the record's currency, whatever the quote's is.",
+        entity=row.entity,
+        field=row.field,
+        fix="Make it a number, as the shipped metadata does.",
+    )
+    return replace(row, findings=(*row.findings, shown))
 
 
 def _with(
