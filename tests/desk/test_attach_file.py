@@ -51,8 +51,11 @@ def test_the_same_file_again_is_the_same_attachment(
     made = world.quoted(deal)
     first = quotes.attach_file(world.desk, made.quote.id, offer)
     second = quotes.attach_file(world.desk, made.quote.id, offer)
-    assert first.quote.current.attachment_ref == second.quote.current.attachment_ref
+    assert first.quote.current == second.quote.current
+    assert (first.changed, second.changed) == (True, False)
     assert len(list(root_of(world).iterdir())) == 1
+    offer.write_bytes(b"our other offer")
+    assert quotes.attach_file(world.desk, made.quote.id, offer).quote.current.version == 3
 
 
 def test_another_file_of_that_name_keeps_its_place(

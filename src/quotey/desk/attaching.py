@@ -13,7 +13,7 @@ from quotey.contract.quote import Quote, QuoteStatus
 from quotey.desk import attachments, copying_in
 from quotey.desk.ports import DeskPorts, told
 from quotey.desk.quote_checks import attachment_problem
-from quotey.desk.quote_versions import attachment_columns, following
+from quotey.desk.quote_versions import attachment_columns, following, terms_of
 from quotey.desk.quote_writes import QuoteAnswer, add_version
 from quotey.desk.references import find_quote
 
@@ -24,6 +24,7 @@ ENDED = (QuoteStatus.CANCELLED, QuoteStatus.SUPERSEDED)
 def attach(desk: DeskPorts, quote_id: str, ref: str) -> QuoteAnswer:
     """Attach a file of the attachment root, digest and size fixed now; the status stays.
 
+    Attaching what is attached, unchanged, changes nothing.
     Raises `UsageError` when the reference is not a regular file inside the root.
     """
     attached, problems = fixed(desk, ref)
@@ -61,6 +62,8 @@ def _attached(desk: DeskPorts, quote_id: str, attached: Attachment) -> QuoteAnsw
     with desk.store.transaction("quote.attach"):
         quote = find_quote(desk, quote_id)
         _refuse_ended(quote)
+        if terms_of(quote.current).attachment == attached:
+            return QuoteAnswer(quote=quote, changed=False)
         after = following(desk, quote, attachment_columns(attached))
         return add_version(desk, quote, after, "quote.attached")
 
