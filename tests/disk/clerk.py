@@ -1,8 +1,9 @@
 """`python -m tests.disk.clerk SAVES SEED`: somebody who saves so many quotes a second, no more.
 
-Each version is printed with the milliseconds that its command took, once it has answered; whoever
-reads the pipe was told. A save that found the database held by somebody who was stopped within a
-change is told too, and given up: that is what a command answers, and nothing was changed.
+Each version is printed with the milliseconds that its command took and the bytes that SQLite holds,
+once it has answered; whoever reads the pipe was told. A save that found the database held by
+somebody who was stopped within a change is told too, and given up: that is what a command answers,
+and nothing was changed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import random
 import sys
 import time
 from pathlib import Path
+
+import apsw
 
 from quotey.app.facade import Quotey, open_quotey
 from quotey.contract.errors import StoreBusyError
@@ -46,7 +49,8 @@ def _save(quotey: Quotey, chance: random.Random, deal: str, mine: dict[str, str]
     made = quotey.quote_revise(known, terms) if known else quotey.quote_create(deal, terms)
     spent = (time.monotonic() - began) * 1000
     mine[deal] = made.quote.id
-    tell([made.quote.id, made.quote.current.version, terms.total, round(spent, 2)])
+    version = made.quote.current.version
+    tell([made.quote.id, version, terms.total, round(spent, 2), apsw.memory_used()])
 
 
 if __name__ == "__main__":

@@ -45,6 +45,8 @@ class Hand:
     process: subprocess.Popen[str]
     troubles: Path
     memory: list[int] = field(default_factory=list)
+    cache: int = 0
+    """Bytes that SQLite held of it when it was heard last, where it tells that."""
 
     @property
     def pid(self) -> int:
@@ -67,17 +69,21 @@ class Hand:
         return f"{self.process.args!r} ended with {self.process.returncode}: {said}"
 
     def look(self) -> None:
-        """Note how much memory it holds, in bytes."""
+        """Note how much memory it holds beyond SQLite's cache, in bytes.
+
+        The cache has a bound of its own, and a clerk needs some 16,000 saves to fill it.
+        """
         pages = Path(f"/proc/{self.pid}/statm").read_text("ascii").split()[1]
-        self.memory.append(int(pages) * PAGE)
+        self.memory.append(int(pages) * PAGE - self.cache)
 
     def growth(self) -> float:
-        """Give how much more it held in the last fifth of its day than in the middle one.
-
-        Before that SQLite's own cache of pages fills, up to its 16 MB.
-        """
+        """Give how much more it held in the last fifth of its day than in the middle one."""
         fifth = len(self.memory) // 5
         return median(self.memory[-fifth:]) / median(self.memory[2 * fifth : 3 * fifth]) - 1
+
+
+Heard = Callable[[Hand, str], None]
+"""Is told each line of a process."""
 
 
 @dataclass
@@ -130,7 +136,7 @@ class Day:
         seed = self.chance.randrange(1 << 30)
         return self._start("tests.disk.clerk", str(self.saves), str(seed), heard=self._hear)
 
-    def _start(self, *words: str, heard: Callable[[str], None] = lambda _line: None) -> Hand:
+    def _start(self, *words: str, heard: Heard = lambda _hand, _line: None) -> Hand:
         troubles = self.market.folder / f"troubles-{len(self._ears)}.txt"
         with troubles.open("wb") as heard_late:
             process = subprocess.Popen(
@@ -142,25 +148,26 @@ class Day:
                 text=True,
             )
         self.market.sellers.append(process)
+        hand = Hand(process, troubles)
 
         def listen() -> None:
             assert process.stdout is not None
             with process.stdout as told:
                 for line in told:
                     if line.endswith("\n"):
-                        heard(line)
+                        heard(hand, line)
 
         ear = threading.Thread(target=listen, daemon=True)
         ear.start()
         self._ears.append(ear)
-        return Hand(process, troubles)
+        return hand
 
-    def _hear(self, line: str) -> None:
+    def _hear(self, hand: Hand, line: str) -> None:
         said = json.loads(line)
         if said == BUSY:
             self.busy += 1
             return
-        quote, version, total, spent = said
+        quote, version, total, spent, hand.cache = said
         self.market.told.add((quote, version, total))
         self.milliseconds.append(spent)
 

@@ -17,6 +17,8 @@ SAVES = size("DAY_SAVES", every_run=5, soak=20)
 LONG = 900
 """From so many seconds on, memory has come to rest and its growth says something."""
 WAL = 64 << 20
+CACHE = 18 << 20
+"""SQLite's cache of pages, 16 MB, and what else it holds."""
 TEST = "tests/disk/test_long_day.py"
 
 
@@ -36,6 +38,7 @@ def test_a_long_day_of_kills_stops_and_faults_loses_nothing_and_grows_nothing(
         assert day.kills, "nobody was killed"
         assert market.told, "no quote was acknowledged"
         assert day.largest_wal < WAL
+        assert 0 < clerk.cache < CACHE
         if SECONDS >= LONG:
             assert worker.growth() < 0.05, f"the worker grew by {worker.growth():.0%}"
             assert clerk.growth() < 0.05, f"the clerk grew by {clerk.growth():.0%}"
