@@ -250,6 +250,13 @@ def test_an_unknown_deal_is_told_with_near_matches(world: DeskWorld, deal: Mirro
     assert caught.value.next == (f"quotey crm deal show {deal.id}",)
 
 
+@pytest.mark.parametrize("blank", ["", "  ", "deal/", "deal/ "])
+def test_by_a_blank_name_no_deal_is_near(world: DeskWorld, deal: MirrorRecord, blank: str) -> None:
+    with pytest.raises(NotFoundError, match="There is no deal") as caught:
+        quotes.create(world.desk, blank, QuoteTerms(total="1"))
+    assert (caught.value.diagnostics, caught.value.next) == ((), ())
+
+
 def test_an_unknown_quote_is_told(world: DeskWorld) -> None:
     with pytest.raises(NotFoundError, match="There is no quote 'q_404'"):
         quotes.show(world.desk, "q_404")

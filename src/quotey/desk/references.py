@@ -81,7 +81,9 @@ def _by_ref(desk: DeskPorts, entity: Entity, key: str) -> list[MirrorRecord]:
 
 
 def not_found(desk: DeskPorts, entity: Entity, key: str) -> NotFoundError:
-    """Say that there is no such record, and what was probably meant."""
+    """Say that there is no such record, and what was probably meant: by a blank, nothing."""
+    if not key.strip():
+        return NotFoundError(entity, shown(key))
     near = [
         record
         for name in desk.connections
