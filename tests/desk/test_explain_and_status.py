@@ -437,6 +437,17 @@ def test_a_broken_mapping_stops_no_status(world: DeskWorld, deal: MirrorRecord) 
     assert report.exit_code == ExitCode.MAPPING
 
 
+def test_with_a_broken_mapping_no_next_step_is_a_sync(world: DeskWorld, deal: MirrorRecord) -> None:
+    """A sync would end with the mapping again; once that is mended it is offered as before."""
+    world.quoted(deal)
+    report = status(without_mapping(world), "main", "stub")
+    waits = report.stuck[-1]
+    assert waits.what == "1 write waits to be sent"
+    assert waits.why.startswith("once the mapping is mended, ")
+    assert report.next == ("quotey crm mapping check", "quotey crm doctor")
+    assert now(world).stuck[-1].next == ("quotey crm sync",)
+
+
 # --- without a mapping ---------------------------------------------------------------------------
 
 

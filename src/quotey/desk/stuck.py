@@ -26,6 +26,7 @@ from quotey.contract.moments import LONGEST_LEASE, is_ahead, moment
 from quotey.decide.retry import DEFAULTS
 
 _SYNC = ("quotey crm sync",)
+_MEND = ("quotey crm mapping check", "quotey crm doctor")
 
 
 class Stuck(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +59,20 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def stuck(facts: Facts) -> tuple[Stuck, ...]:
-    """Give all that is not in step on one connection, the gravest first."""
+    """Give all that is not in step on one connection, the gravest first.
+
+    While the mapping cannot be read, no step is a sync: each would end with that again.
+    """
+    found = _found(facts)
+    return tuple(_without_sync(one) for one in found) if facts.mapping_problem else found
+
+
+def _without_sync(one: Stuck) -> Stuck:
+    steps = tuple(step for step in one.next if step not in _SYNC) or _MEND
+    return msgspec.structs.replace(one, next=steps)
+
+
+def _found(facts: Facts) -> tuple[Stuck, ...]:
     return (
         *_stopped(facts.connection),
         *_mapping(facts.mapping_problem),
@@ -69,7 +83,7 @@ def stuck(facts: Facts) -> tuple[Stuck, ...]:
         *_dead(facts.outbox),
         *_items(facts.open_items),
         *_never(facts.states),
-        *_due(facts.outbox),
+        *_due(facts.outbox, facts.mapping_problem),
         *(_file(one) for one in facts.database),
     )
 
@@ -91,10 +105,9 @@ def _stopped(row: ConnectionRow) -> tuple[Stuck, ...]:
 def _mapping(problem: str) -> tuple[Stuck, ...]:
     if not problem:
         return ()
-    steps = ("quotey crm mapping check", "quotey crm doctor")
     what = "the mapping cannot be read"
     why = f"{problem} Quotes and what is here can be used; nothing is read from the CRM or sent"
-    return (Stuck(what=what, why=why, next=steps, exit_code=int(ExitCode.MAPPING)),)
+    return (Stuck(what=what, why=why, next=_MEND, exit_code=int(ExitCode.MAPPING)),)
 
 
 def _parked(parked: tuple[Parked, ...]) -> tuple[Stuck, ...]:
@@ -197,10 +210,11 @@ def _never(states: tuple[SyncState, ...]) -> tuple[Stuck, ...]:
     return (Stuck(what="nothing was read yet", why="no sync has been run", next=_SYNC),)
 
 
-def _due(outbox: Mapping[OpState, int]) -> tuple[Stuck, ...]:
+def _due(outbox: Mapping[OpState, int], mapping_problem: str) -> tuple[Stuck, ...]:
     """Say that something only waits for a sync."""
     waiting = sum(outbox.get(state, 0) for state in (OpState.QUEUED, OpState.UNKNOWN))
     if not waiting:
         return ()
     what = f"{counted(waiting, 'write waits', 'writes wait')} to be sent"
-    return (Stuck(what=what, why="the next sync sends what is due", next=_SYNC),)
+    once = "once the mapping is mended, " if mapping_problem else ""
+    return (Stuck(what=what, why=f"{once}the next sync sends what is due", next=_SYNC),)
