@@ -42,6 +42,9 @@ file in one process |
 | N6 | G2, for whoever weakens SQLite's `synchronous` |
 | N7 | To see that the newest events of the audit were cut off, or that the whole folder was put \
 back to an older day, beyond the newest head that was noted elsewhere (`quotey crm audit --head`) |
+| N8 | To know an older update of ours again (G13) that lands more than 90 seconds, and the \
+CRM's lag, after its end, or whose record is changed once more before it is read: it counts as a \
+change made in the CRM, and is audited as one |
 """
 ELSEWHERE = """\
 Mistakes that cannot be made in the engine, and so are no mutants of the simulation:
