@@ -96,6 +96,11 @@ CODES = [
     ("option_not_mapped", "A value that the value map does not hold.", "Add it to the map."),
     ("option_missing", "A mapped value that the CRM does not have.", "Mend map or list."),
     ("rule_missing", "A promised rule of the CRM is not in force.", "Deploy and activate it."),
+    (
+        "total_in_another_currency",
+        "A quote's total is kept in a currency field, which shows the record's currency.",
+        "Make the field a number.",
+    ),
     ("rule_not_shown", "The CRM's rules cannot be read.", "See there that they are active."),
     ("api_version", "The CRM does not offer the version set.", "Set the one that is named."),
     ("budget", "Our own share of the CRM's quota is spent.", "It goes on when the time is over."),

@@ -52,6 +52,15 @@ def test_it_waits_on_whatever_the_crm_says_next() -> None:
         assert (after.local["amount"], after.remote["amount"]) == ("1200", values["amount"])
 
 
+def test_the_question_stands_until_it_is_answered() -> None:
+    waiting = asked(USD, EDITED)
+    assert is_in_other_currency(AMOUNT, USD, waiting)
+    answered = msgspec.structs.replace(waiting, remote={}, base=USD)
+    assert not is_in_other_currency(AMOUNT, USD, answered)
+    never_agreed = msgspec.structs.replace(waiting, remote={}, local=waiting.base)
+    assert not is_in_other_currency(AMOUNT, USD, never_agreed)
+
+
 def test_an_amount_that_nobody_changed_here_is_the_crms_to_say() -> None:
     made = plan(USD | {"amount": "1100"}, mirror(EUR))
     assert made.items == ()

@@ -137,6 +137,7 @@ def test_crm_wins_always_follows_a_crm_that_moved(facts: FieldFacts) -> None:
     moved = facts.remote is not UNSET and facts.remote != facts.base
     free = (
         facts.lock is None
+        and not facts.other_currency
         and facts.remote not in facts.in_flight
         and facts.field.on_blank is not OnBlank.PREFER_NONBLANK
     )
