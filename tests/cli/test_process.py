@@ -34,6 +34,18 @@ def run(folder: Path, *argv: str, **environ: str) -> subprocess.CompletedProcess
     )
 
 
+def started(folder: Path, *argv: str) -> subprocess.Popen[str]:
+    """Begin a command and go on, with both of its streams held."""
+    return subprocess.Popen(
+        [*QUOTEY, *argv],
+        cwd=folder,
+        env={**os.environ, **MEANT},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 def test_it_runs_in_an_empty_folder_with_no_configuration(tmp_path: Path) -> None:
     done = run(tmp_path, "crm", "sync")
     assert done.returncode == 3
@@ -59,13 +71,7 @@ def test_a_signal_ends_a_sync_with_130_and_the_next_one_goes_on(
     (tmp_path / "quotey.toml").write_text(
         "[connections.main]\nlatency = 0.3\npage_size = 5\n", encoding="utf-8"
     )
-    process = subprocess.Popen(
-        [*QUOTEY, "crm", "sync"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = started(tmp_path, "crm", "sync")
     _wait_for_a_page(tmp_path)
     process.send_signal(sign)
     out, err = process.communicate(timeout=30)
@@ -89,13 +95,7 @@ def test_a_signal_in_the_middle_of_sending_cuts_nothing_in_half_and_the_next_syn
         made = run(tmp_path, "quote", "create", ref, "--total", "90")
         assert made.returncode == 0, made.stderr
     (tmp_path / "quotey.toml").write_text("[connections.main]\nlatency = 0.4\n", encoding="utf-8")
-    process = subprocess.Popen(
-        [*QUOTEY, "crm", "sync"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = started(tmp_path, "crm", "sync")
     _wait_until(lambda: _delivered(tmp_path) >= 1)
     process.send_signal(sign)
     out, err = process.communicate(timeout=30)
@@ -129,14 +129,7 @@ def test_a_second_signal_ends_the_process_at_once_and_the_next_sync_settles_what
     deal = next(one["crm_ref"] for one in listed if one["crm_ref"])
     assert run(tmp_path, "quote", "create", deal, "--total", "90").returncode == 0
     (tmp_path / "quotey.toml").write_text("[connections.main]\nlatency = 3\n", encoding="utf-8")
-    process = subprocess.Popen(
-        [*QUOTEY, "crm", "sync", "--entity", "account"],
-        cwd=tmp_path,
-        env={**os.environ, **MEANT},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = started(tmp_path, "crm", "sync", "--entity", "account")
     database = apsw.Connection(str(tmp_path / ".quotey" / "quotey.db"))
     sent = "SELECT 1 FROM outbox WHERE state = 'leased' AND sent_at IS NOT NULL"
     _wait_until(lambda: database.execute(sent).fetchone() is not None)
